@@ -60,12 +60,12 @@ class Fact(BaseModel):
 
 
 class Source(BaseModel):
-    """Where a fact was read and how old that page is. as_of: YYYY, YYYY-MM or YYYY-MM-DD."""
+    """Where a fact was read and how old that page is. as_of: YYYY, YYYY-MM or YYYY-MM-DD; no url: `what` describes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    url: str = Field(pattern=r"^(https?://|labkit/)")
+    url: str | None = Field(pattern=r"^(https?://|labkit/)")
     as_of: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
-    what: str = ""
+    what: str = Field(min_length=5)
 
 
 class Answer(Fact):
