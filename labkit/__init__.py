@@ -1,0 +1,34 @@
+"""A lab for LLM APIs: real calls that can be seen, broken on purpose and compared.
+
+    from labkit import Lab, show, curl
+    lab = Lab()
+
+Functions here take any response, exception or file; what needs the running lab is a method of `Lab`.
+Importing this package loads nothing but the standard library: each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.session import Lab as Lab
+    from labkit.view.anatomy import show as show
+    from labkit.view.curl import curl as curl
+
+__version__ = "0.1.0"
+
+_HOME = {"Lab": "labkit.session", "show": "labkit.view.anatomy", "curl": "labkit.view.curl"}
+__all__ = ["Lab", "__version__", "curl", "show"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return value
+    raise AttributeError(f"module 'labkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

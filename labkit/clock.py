@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 
 from labkit.errors import ParameterError
@@ -37,9 +37,9 @@ def moment_of(day: str | date | datetime) -> datetime:
                 f"{text!r} is not a day", where="day", right="Write it as '2025-09-14' or '2025-09-14T18:30Z'"
             ) from None
     if isinstance(day, datetime):
-        return day.replace(tzinfo=timezone.utc) if day.tzinfo is None else day.astimezone(timezone.utc)
+        return day.replace(tzinfo=UTC) if day.tzinfo is None else day.astimezone(UTC)
     if isinstance(day, date):
-        return datetime(day.year, day.month, day.day, 12, tzinfo=timezone.utc)
+        return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     raise ParameterError(f"a day cannot be a {type(day).__name__}", where="day", right="Write it as '2025-09-14'")
 
 
@@ -73,7 +73,9 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move lab time forward by `seconds` >= 0."""
         if seconds < 0:
-            raise ParameterError(f"time runs forward, not by {seconds} s", where="clock.advance", right="Give 0 or more")
+            raise ParameterError(
+                f"time runs forward, not by {seconds} s", where="clock.advance", right="Give 0 or more"
+            )
         with self._lock:
             self._moved_s += float(seconds)
 

@@ -20,14 +20,16 @@ MILLION = Decimal(1_000_000)
 
 
 def usage_usd(model: ModelFacts, usage: Mapping[str, Any], clock: Clock) -> Decimal | None:
-    """What `usage` (an answer's `usage` object, OpenAI's field names) costs at `clock`'s moment; None when no price is known.
+    """What an answer's `usage` object costs at `clock`'s moment; None when no price is known.
 
     Cached input is charged at its own price where the provider says how much it was (`prompt_cache_hit_tokens`, or
     `prompt_tokens_details.cached_tokens`, both part of `prompt_tokens`).
     """
     details = usage.get("prompt_tokens_details") or {}
     cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens", 0)) or 0
-    return tokens_usd(model, int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0), clock, cached=int(cached))
+    return tokens_usd(
+        model, int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0), clock, cached=int(cached)
+    )
 
 
 def tokens_usd(model: ModelFacts, prompt: int, completion: int, clock: Clock, *, cached: int = 0) -> Decimal | None:
@@ -38,7 +40,11 @@ def tokens_usd(model: ModelFacts, prompt: int, completion: int, clock: Clock, *,
     if prices is None or prices.input_usd_per_mtok is None or prices.output_usd_per_mtok is None:
         return None
     if min(prompt, completion, cached) < 0 or cached > prompt:
-        raise ParameterError(f"{prompt} prompt, {cached} cached and {completion} completion tokens", where="usage", right="None is negative, cached is part of prompt")
+        raise ParameterError(
+            f"{prompt} prompt, {cached} cached and {completion} completion tokens",
+            where="usage",
+            right="None is negative, cached is part of prompt",
+        )
     price_in, price_out = prices.input_usd_per_mtok, prices.output_usd_per_mtok
     price_cached = prices.cached_input_usd_per_mtok if prices.cached_input_usd_per_mtok is not None else price_in
     if isinstance(prices, Prices) and prices.long_above_tokens is not None and prompt > prices.long_above_tokens:
@@ -57,7 +63,9 @@ def ceiling_usd(model: ModelFacts, body: Mapping[str, Any], body_bytes: int, clo
     if longest is None:
         return None
     choices = body.get("n")
-    return tokens_usd(model, body_bytes, int(longest) * (choices if isinstance(choices, int) and choices > 0 else 1), clock)
+    return tokens_usd(
+        model, body_bytes, int(longest) * (choices if isinstance(choices, int) and choices > 0 else 1), clock
+    )
 
 
 def shown_usd(amount: Decimal | None) -> str:
@@ -89,10 +97,13 @@ class Budget:
             return self._spent
 
     def reserve(self, ceiling_usd: Decimal | None, what: str) -> Decimal:
-        """Set `ceiling_usd` aside. Raises LiveRefused when it is unknown or would pass the limit; nothing is sent then."""
+        """Set `ceiling_usd` aside. Raises LiveRefused when it is unknown or would pass the limit."""
         with self._lock:
             if ceiling_usd is None:
-                raise LiveRefused(f"nobody can say what {what} costs at most", do="Give max_tokens, or choose a model whose price the facts hold")
+                raise LiveRefused(
+                    f"nobody can say what {what} costs at most",
+                    do="Give max_tokens, or choose a model whose price the facts hold",
+                )
             if self._spent + self._reserved + ceiling_usd > self.limit_usd:
                 raise LiveRefused(
                     f"{what} may cost up to {shown_usd(ceiling_usd)}, and of the budget of {shown_usd(self.limit_usd)} "

@@ -15,8 +15,8 @@ A status of 400 or above is an exchange to look at, not an error: nothing here i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Iterable
 
 
 class LabError(Exception):

@@ -22,7 +22,7 @@ class Prediction:
     """A question with choices, or with a number for an answer.
 
     choices: letter -> text; right: the letter. explain: letter -> why it is right or wrong, one for every choice.
-    For a number leave `choices` empty: right is None (the experiment tells), near is the factor within which a guess is close.
+    For a number leave `choices` empty: the experiment tells what is right, and `near` is the factor that is still close.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Guess:
         self.guess = None if guess is ... else _checked(prediction, guess)
 
     def reveal(self, actual: Any) -> Revealed:
-        """The guess beside `actual` (what the experiment gave: text or number), with the explanation that fits the guess."""
+        """The guess beside `actual`, what the experiment gave, with the explanation that fits the guess."""
         return Revealed(self._prediction, self.guess, actual)
 
     def __str__(self) -> str:
@@ -54,14 +54,20 @@ class Guess:
 
     def _state(self) -> str:
         if self.guess is None:
-            want = f"one of {', '.join(map(repr, self._prediction.choices))}" if self._prediction.choices else "a number"
+            want = (
+                f"one of {', '.join(map(repr, self._prediction.choices))}" if self._prediction.choices else "a number"
+            )
             return f"No guess yet: put {want} in the place of ... and run the cell."
         return f"Your guess: {_shown(self._prediction, self.guess)}. It is kept; now run the experiment."
 
     def _repr_html_(self) -> str:
         p = self._prediction
-        rows = "".join(f"<div><b>{html.escape(letter)}</b> &nbsp;{html.escape(text)}</div>" for letter, text in p.choices.items())
-        return html.card("Predict", f"<div>{html.escape(p.question)}</div>{rows}<div><i>{html.escape(self._state())}</i></div>")
+        rows = "".join(
+            f"<div><b>{html.escape(letter)}</b> &nbsp;{html.escape(text)}</div>" for letter, text in p.choices.items()
+        )
+        return html.card(
+            "Predict", f"<div>{html.escape(p.question)}</div>{rows}<div><i>{html.escape(self._state())}</i></div>"
+        )
 
 
 class Revealed:
@@ -86,13 +92,30 @@ class Revealed:
 
     def _lines(self) -> list[tuple[str, str]]:
         p = self._prediction
-        lines = [("Your guess", "none yet" if self.guess is None else _shown(p, self.guess)), ("What happened", f"{self.actual} {p.unit}".strip())]
+        lines = [
+            ("Your guess", "none yet" if self.guess is None else _shown(p, self.guess)),
+            ("What happened", f"{self.actual} {p.unit}".strip()),
+        ]
         if p.choices and self.guess is not None:
             lines.append(("So", p.explain[self.guess]))
         elif p.choices:
-            lines.append(("So", f"Make a guess in the cell above and run both cells again: the answer is explained for the choice you made ({p.question})"))
+            lines.append(
+                (
+                    "So",
+                    "Guess in the cell above and run both again: each choice has its own explanation.",
+                )
+            )
         elif self.guess is not None:
-            lines.append(("So", {"right": "Exactly.", "close": "Close enough to plan with.", "wrong": "Further off than you can plan with: read on."}[self.verdict]))
+            lines.append(
+                (
+                    "So",
+                    {
+                        "right": "Exactly.",
+                        "close": "Close enough to plan with.",
+                        "wrong": "Further off than you can plan with: read on.",
+                    }[self.verdict],
+                )
+            )
         return lines
 
     def __str__(self) -> str:
@@ -131,10 +154,21 @@ def _checked(prediction: Prediction, guess: Any) -> Any:
         letter = str(guess).strip().lower()
         if letter in prediction.choices:
             return letter
-        raise ParameterError(f"{guess!r} is not among the choices", where=f"lab.predict({prediction.id!r})", right=f"Choices: {', '.join(prediction.choices)}")
-    if isinstance(guess, (int, float)) and not isinstance(guess, bool) and guess == guess and abs(guess) != float("inf"):
+        raise ParameterError(
+            f"{guess!r} is not among the choices",
+            where=f"lab.predict({prediction.id!r})",
+            right=f"Choices: {', '.join(prediction.choices)}",
+        )
+    if (
+        isinstance(guess, (int, float))
+        and not isinstance(guess, bool)
+        and guess == guess
+        and abs(guess) != float("inf")
+    ):
         return guess
-    raise ParameterError(f"{guess!r} is not a number", where=f"lab.predict({prediction.id!r})", right="Guess a number, 250 say")
+    raise ParameterError(
+        f"{guess!r} is not a number", where=f"lab.predict({prediction.id!r})", right="Guess a number, 250 say"
+    )
 
 
 def _shown(prediction: Prediction, guess: Any) -> str:

@@ -24,7 +24,7 @@ class Progress:
         self.path = path
 
     def read(self) -> dict[str, Any]:
-        """All that is kept: {'version', 'predictions': {id: guess}, 'exercises': {id: outcome}}; empty when there is none.
+        """All that is kept, `predictions` (id -> guess) and `exercises` (id -> outcome) in it; empty when there is none.
 
         Raises StorageError when a file of a newer version is there.
         """
@@ -41,7 +41,8 @@ class Progress:
         if data["version"] > VERSION:
             raise StorageError(
                 f"it was written by a newer lab (version {data['version']}, this one knows {VERSION})",
-                where=str(self.path), do="Update the lab, or set LAB_HOME to another folder",
+                where=str(self.path),
+                do="Update the lab, or set LAB_HOME to another folder",
             )
         return {**_empty(), **data}
 
@@ -57,7 +58,9 @@ class Progress:
                 data[kind] = {**data.get(kind, {}), id: value}
                 self._replace(json.dumps(data, indent=1, ensure_ascii=False))
         except Timeout:
-            raise StorageError("another notebook has held it for 10 s", where=str(self.path), do="Run the cell again") from None
+            raise StorageError(
+                "another notebook has held it for 10 s", where=str(self.path), do="Run the cell again"
+            ) from None
         except OSError as error:
             raise self._cannot("written", error) from None
 
@@ -83,7 +86,8 @@ class Progress:
 
     def _cannot(self, what: str, error: OSError) -> StorageError:
         return StorageError(
-            f"it cannot be {what} ({error.strerror or error})", where=str(self.path),
+            f"it cannot be {what} ({error.strerror or error})",
+            where=str(self.path),
             do="Check the folder's permissions and free space, or set LAB_HOME to another folder",
         )
 

@@ -1,0 +1,413 @@
+"""The schema of a facts file: pydantic models, frozen, nothing unknown allowed.
+
+Read by `labkit.facts.load`; see there for the rules of periods and sources.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from labkit.clock import Clock
+from labkit.errors import FactsError, did_you_mean
+
+Fate = Literal["honoured", "ignored", "refused", "unknown"]
+Evidence = Literal["wire", "schema", "docs", "client", "inferred", "invented"]
+
+
+def _usd(value: object) -> object:
+    return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def names(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Usd = Annotated[Decimal, BeforeValidator(_usd), Field(ge=0)]
+
+
+def edge(text: str) -> datetime:
+    if re.fullmatch(r"\d{4}(-\d{2}){0,2}", text):
+        year, month, day = [*text.split("-"), "01", "01"][:3]
+        return datetime(int(year), int(month), int(day), tzinfo=UTC)
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no moment; write 2026, 2026-07, 2026-07-24 or 2026-07-24T15:59Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _moment(text: str) -> str:
+    edge(text)
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+Names = Annotated[tuple[str, ...], BeforeValidator(names)]
+
+
+class Fact(BaseModel):
+    """What every level of a facts file may carry beside its own fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    source: Names = ()
+    evidence: Evidence | None = None
+    invented: bool = False
+    note: str = ""
+    from_: Moment | None = Field(None, alias="from")
+    until: Moment | None = None
+
+
+class Source(BaseModel):
+    """Where a fact was read and how old that page is. as_of: YYYY[-MM[-DD]]; without a url `what` tells."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: str | None = Field(pattern=r"^(https?://|labkit/)")
+    as_of: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")
+    what: str = Field(min_length=5)
+
+
+class Answer(Fact):
+    """One refusal as it goes over the wire: JSON `body` or plain `text`, `{name}` in it filled from the case."""
+
+    status: int = Field(ge=100, le=599)
+    headers: dict[str, str | None] = {}
+    body: Any = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Answer:
+        if (self.body is None) == (self.text is None):
+            raise ValueError("give either `body` (JSON) or `text`, and only one of them")
+        return self
+
+    def filled(self, values: Mapping[str, object]) -> Answer:
+        """The same answer with every `{name}` that `values` knows replaced; other braces stay."""
+        return self.model_copy(update={"body": fill(self.body, values), "text": fill(self.text, values)})
+
+
+def fill(template: Any, values: Mapping[str, object]) -> Any:
+    """`template` with `{name}` replaced in every string; a string that is one `{name}` takes the value's own type."""
+    if isinstance(template, str):
+        whole = re.fullmatch(r"\{(\w+)\}", template)
+        if whole and whole[1] in values:
+            return values[whole[1]]
+        return re.sub(r"\{(\w+)\}", lambda m: str(values[m[1]]) if m[1] in values else m[0], template)
+    if isinstance(template, Mapping):
+        return {key: fill(value, values) for key, value in template.items()}
+    if isinstance(template, (list, tuple)):
+        return [fill(value, values) for value in template]
+    return template
+
+
+class When(BaseModel):
+    """When a case holds: every field given must hold. body: fields of the request and the value each must have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    models: Names = ()
+    family: Names = ()
+    thinking: bool | None = None
+    body: dict[str, Any] = {}
+
+    def holds(self, model: ModelFacts, *, thinking: bool, body: Mapping[str, Any]) -> bool:
+        """Whether this case applies to a request for `model`."""
+        return (
+            (not self.models or model.id in self.models)
+            and (not self.family or model.family in self.family)
+            and (self.thinking is None or self.thinking == thinking)
+            and all(body.get(name) == value for name, value in self.body.items())
+        )
+
+
+class Treatment(Fact):
+    """What becomes of a parameter: its fate, what it may be, and the answer when it is not that."""
+
+    fate: Fate
+    types: Names = ()  # JSON types: number integer boolean string array object null
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: float | None = None
+    max_items: int | None = None
+    enum: tuple[Any, ...] = ()
+    default: Any = None
+    needs: dict[str, Any] = {}  # other fields and the value each must have
+    same_as: str | None = None  # another name of that parameter
+    refusal: Answer | None = None  # fate refused
+    below: Answer | None = None
+    above: Answer | None = None
+    wrong_type: Answer | None = None
+    wrong_value: Answer | None = None
+    too_many: Answer | None = None
+    unmet: Answer | None = None  # `needs` does not hold
+
+    @model_validator(mode="after")
+    def _refused_says_how(self) -> Treatment:
+        if self.fate == "refused" and self.refusal is None:
+            raise ValueError("fate is 'refused' but there is no `refusal` that says with which answer")
+        return self
+
+
+class Case(BaseModel):
+    """A treatment that replaces fields of the general one when its condition holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    when: When
+    then: dict[str, Any]
+
+
+class Parameter(Treatment):
+    """A request field: the general treatment, and the cases that differ (the first that holds wins)."""
+
+    cases: tuple[Case, ...] = ()
+
+    def treatment(self, model: ModelFacts, *, thinking: bool, body: Mapping[str, Any]) -> Treatment:
+        """How this request's use of the parameter is treated."""
+        for number, case in enumerate(self.cases):
+            if case.when.holds(model, thinking=thinking, body=body):
+                return _cased(self, number)
+        return self
+
+    @model_validator(mode="after")
+    def _cases_are_treatments(self) -> Parameter:
+        for number in range(len(self.cases)):
+            _cased(self, number)
+        return self
+
+
+def _cased(parameter: Parameter, number: int) -> Treatment:
+    general = {name: getattr(parameter, name) for name in Treatment.model_fields if name in parameter.model_fields_set}
+    general["from"] = general.pop("from_", None)
+    return Treatment.model_validate({**general, **parameter.cases[number].then})
+
+
+class Prices(Fact):
+    """USD per million tokens; None is unknown. peak: the prices of busy hours."""
+
+    input_usd_per_mtok: Usd | None
+    output_usd_per_mtok: Usd | None
+    cached_input_usd_per_mtok: Usd | None = None
+    peak: PeakPrices | None = None
+    long_above_tokens: int | None = None  # a longer input makes the whole request cost the factors below
+    long_input_factor: Usd | None = None
+    long_output_factor: Usd | None = None
+
+
+class PeakPrices(Fact):
+    """Prices in `hours_utc` ('01:00-04:00', end excluded) on `days` (0 is Monday)."""
+
+    input_usd_per_mtok: Usd
+    output_usd_per_mtok: Usd
+    cached_input_usd_per_mtok: Usd | None = None
+    hours_utc: tuple[str, ...]
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+
+    def holds(self, now: datetime) -> bool:
+        """Whether `now` (UTC) lies in the busy hours."""
+        text = f"{now:%H:%M}"
+        return now.weekday() in self.days and any(
+            start <= text < end for start, end in (h.split("-") for h in self.hours_utc)
+        )
+
+
+class Speed(Fact):
+    """What a caller sees: seconds to the first token, tokens a second after it."""
+
+    first_token_s: float = Field(ge=0)
+    tokens_per_s: float = Field(gt=0)
+
+
+class ModelFacts(Fact):
+    """One model id of a provider.
+
+    thinking: whether it reasons first ('never', 'always', or 'by default', to be switched off).
+    family: the word by which parameters' cases name it. roles: what a lesson may want it for.
+    """
+
+    id: str = ""
+    spoken_by: Literal["lab-chat", "lab-coder", "lab-reasoner", "lab-mini"]
+    born: Moment | None = None
+    retired: Moment | None = None
+    alias_of: str | None = None
+    snapshot: str | None = None  # the dated id that answers carry
+    family: str = "classic"
+    thinking: Literal["never", "always", "by default"] = "never"
+    roles: tuple[str, ...] = ()
+    owned_by: str | None = None
+    created: int | None = None
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    listed: bool = True
+    prices: Prices | None = None
+    speed: Speed | None = None
+    strengths: str | None = None
+
+    def alive(self, now: datetime) -> bool:
+        """Whether it can be called at `now`."""
+        return in_force(self.born, self.retired, now)
+
+
+class Address(Fact):
+    """Where the provider answers. paths are below base_url; sdk_base_url is what its own SDK takes."""
+
+    base_url: str = Field(pattern=r"^https?://[^/].*[^/]$")
+    sdk_base_url: str = Field(pattern=r"^(https?://|labkit/)")
+    also: tuple[str, ...] = ()
+    paths: dict[str, str]
+
+
+class Key(Fact):
+    """How a caller identifies itself. variables: environment names, the usual one first. local: the lab's own fake."""
+
+    variables: tuple[str, ...]
+    header: str = "authorization"
+    scheme: str = "Bearer"
+    local: str
+    page: str | None = None
+
+
+class Response(Fact):
+    """The parts of an answer in which providers of one dialect differ.
+
+    id: form with {hex:N}, {base62:N} or {uuid}. model: which id the answer names. extra, message_extra,
+    chunk_extra: constant fields. usage: fields beside the three counts, in which '{cached}', '{missed}' and
+    '{reasoning}' are filled.
+    """
+
+    id: str
+    model: Literal["snapshot", "asked"] = "asked"
+    fingerprint: str | None = None
+    extra: dict[str, Any] = {}
+    message_extra: dict[str, Any] = {}
+    usage: dict[str, Any] = {}
+    thinking_usage: dict[str, Any] = {}
+    reasoning_field: str | None = None
+    headers: dict[str, str] = {}
+    error_headers: dict[str, str] = {}
+    content_type: str = "application/json"
+
+
+class Stream(Fact):
+    """The parts of a streamed answer in which providers of one dialect differ."""
+
+    usage_in: Literal["own chunk", "last chunk"]
+    usage_when: Literal["asked", "always"]
+    usage_null: Literal["always", "when asked", "never"] = "never"
+    first_delta: dict[str, Any]
+    first_delta_thinking: dict[str, Any] | None = None
+    delta_extra: dict[str, Any] = {}
+    last_delta: dict[str, Any] = {}
+    chunk_extra: dict[str, Any] = {}
+    padding: str | None = None  # name of a field that holds random padding
+    keep_alive: str | None = None
+    keep_alive_every_s: float | None = None
+    content_type: str = "text/event-stream"
+
+
+class ThinkingSwitch(Fact):
+    """The request field that turns thinking off and on: a dotted path and the values that mean off."""
+
+    field: str
+    off: tuple[Any, ...]
+
+
+class Provider(Fact):
+    """Everything known of one provider as of a moment. `null` means unknown wherever it stands."""
+
+    id: str
+    label: str
+    dialect: Literal["openai-chat"]
+    pace_as_of: str | None = None
+    sources: dict[str, Source]
+    address: Address
+    key: Key
+    models: dict[str, ModelFacts]
+    parameters: dict[str, Parameter]
+    unknown_parameter: Treatment
+    thinking_switch: ThinkingSwitch | None = None
+    roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    errors: dict[str, Answer]
+    response: Response
+    stream: Stream
+    speed: Speed | None = None
+    moment: datetime
+    raw: dict[str, Any] = Field(repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_models(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("models"), dict):
+            data = {
+                **data,
+                "models": {k: {"id": k, **v} if isinstance(v, dict) else v for k, v in data["models"].items()},
+            }
+        return data
+
+    def alive(self, now: datetime | None = None) -> dict[str, ModelFacts]:
+        """The models that can be called at `now` (the facts' moment unless given), in the file's order."""
+        return {k: m for k, m in self.models.items() if m.alive(now or self.moment)}
+
+    def thinks(self, model: ModelFacts, body: Mapping[str, Any]) -> bool:
+        """Whether `model` reasons before it answers this request."""
+        if model.thinking != "by default" or self.thinking_switch is None:
+            return model.thinking != "never"
+        value: Any = body
+        for name in self.thinking_switch.field.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value not in self.thinking_switch.off
+
+    def model(self, role: str = "chat") -> ModelFacts:
+        """The first living model for `role`. Raises FactsError naming the roles there are."""
+        living = self.alive().values()
+        for model in living:
+            if role in model.roles:
+                return model
+        roles = sorted({r for m in living for r in m.roles})
+        raise FactsError(
+            f"{self.label} has no model for the role {role!r} on {self.moment:%Y-%m-%d}",
+            where=f"configs/providers/{self.id}.yaml",
+            right=f"Roles there are: {', '.join(roles)}. {did_you_mean(role, roles)}".strip(),
+        )
+
+    def speed_of(self, model: ModelFacts) -> Speed:
+        """The model's own speed, else the provider's typical one."""
+        speed = model.speed or self.speed
+        return speed if speed else Speed.model_validate({"first_token_s": 0.0, "tokens_per_s": 1e9, "invented": True})
+
+    def sources_of(self, path: str) -> tuple[Source, ...]:
+        """The sources of the fact at `path` ('parameters.temperature.maximum'), from the nearest level with any."""
+        here: Any = self.raw
+        found: Any = names(here.get("source")) or ()
+        rest = path.split(".")
+        while rest and isinstance(here, dict):  # ids hold dots ('gpt-4.1'), so the longest fitting key is taken
+            for cut in range(len(rest), 0, -1):
+                key = ".".join(rest[:cut])
+                if key in here:
+                    here, rest = here[key], rest[cut:]
+                    break
+            else:
+                raise FactsError(
+                    f"no fact at {path!r}", where=f"configs/providers/{self.id}.yaml", right=did_you_mean(rest[0], here)
+                )
+            if isinstance(here, dict) and here.get("source"):
+                found = names(here["source"])
+        return tuple(self.sources[name] for name in found)
+
+
+def in_force(begin: str | None, end: str | None, moment: datetime) -> bool:
+    """Whether `moment` lies in [begin, end); None is open."""
+    return (begin is None or edge(begin) <= moment) and (end is None or moment < edge(end))
+
+
+def price_in_force(model: ModelFacts, clock: Clock) -> Prices | PeakPrices | None:
+    """What a token of `model` costs now, peak hours included; None when unknown."""
+    prices = model.prices
+    return prices.peak if prices and prices.peak and prices.peak.holds(clock.now()) else prices
+
+
+Prices.model_rebuild()
