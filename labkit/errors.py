@@ -34,6 +34,9 @@ class LabError(Exception):
         head = f"{self.where}: {self.what}" if self.where else self.what
         return " ".join(_sentence(part) for part in (head, self.right, self.do) if part)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.what, self.where, self.right, self.do)
+
     def _render_traceback_(self) -> list[str]:
         """What IPython prints instead of a traceback: the sentence alone."""
         return [f"{type(self).__name__}: {self}"]
@@ -79,6 +82,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     near = get_close_matches(str(word).lower(), {str(k).lower(): k for k in known}, n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else ""
+
+
+def _rebuilt(kind: type[LabError], what: str, where: str, right: str, do: str) -> LabError:
+    return kind(what, where=where, right=right, do=do)
 
 
 def _sentence(text: str) -> str:

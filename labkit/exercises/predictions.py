@@ -22,7 +22,7 @@ class Prediction:
     """A question with choices, or with a number for an answer.
 
     choices: letter -> text; right: the letter. explain: letter -> why it is right or wrong, one for every choice.
-    For a number leave `choices` empty: the experiment tells what is right, and `near` is the factor that is still close.
+    For a number leave `choices` empty: the experiment tells what is right, `near` is the factor still close.
     """
 
     id: str

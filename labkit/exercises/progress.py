@@ -24,7 +24,7 @@ class Progress:
         self.path = path
 
     def read(self) -> dict[str, Any]:
-        """All that is kept, `predictions` (id -> guess) and `exercises` (id -> outcome) in it; empty when there is none.
+        """All that is kept: `predictions` (id -> guess) and `exercises` (id -> outcome); empty without a file.
 
         Raises StorageError when a file of a newer version is there.
         """
