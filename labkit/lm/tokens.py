@@ -20,9 +20,11 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 from labkit.errors import ModelFileError, ParameterError
 
@@ -109,7 +111,7 @@ def merge(piece: bytes, ranks: Mapping[tuple[bytes, bytes], int]) -> list[bytes]
     tokens = [piece[i : i + 1] for i in range(len(piece))]
     never = len(ranks)
     while len(tokens) > 1:
-        rank, i = min((ranks.get(pair, never), i) for i, pair in enumerate(zip(tokens, tokens[1:])))
+        rank, i = min((ranks.get(pair, never), i) for i, pair in enumerate(pairwise(tokens)))
         if rank == never:
             break
         tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
@@ -129,7 +131,7 @@ class Tokenizer:
         self._bytes += [left + right for left, right in self.merges]
         self._ids = {token: id for id, token in enumerate(self._bytes) if id >= len(special)}
         if len(set(self._bytes)) != len(self._bytes):
-            twice = [token for token, count in Counter(self._bytes).items() if count > 1][0]
+            twice = next(token for token, count in Counter(self._bytes).items() if count > 1)
             raise ParameterError(f"two merges, or a merge and a special token, make {twice!r}", where="merges")
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
         self._control = {id for content, id in self.special.items() if content in CONTROL}
@@ -297,7 +299,7 @@ def learn_merges(word_counts: Mapping[str, int] | Mapping[bytes, int], n_merges:
     pair_counts: Counter[tuple[int, int]] = Counter()
     places: defaultdict[tuple[int, int], set[int]] = defaultdict(set)  # pair -> words that hold it, or once did
     for place, (word_tokens, count) in enumerate(words):
-        for pair in zip(word_tokens, word_tokens[1:]):
+        for pair in pairwise(word_tokens):
             pair_counts[pair] += count
             places[pair].add(place)
     heap = [(-count, pair) for pair, count in pair_counts.items()]
@@ -318,9 +320,9 @@ def learn_merges(word_counts: Mapping[str, int] | Mapping[bytes, int], n_merges:
         for place in places.pop(best):
             old, count = words[place]
             merged = _joined(old, best, new)
-            for pair in zip(old, old[1:]):
+            for pair in pairwise(old):
                 pair_counts[pair] -= count
-            for pair in zip(merged, merged[1:]):
+            for pair in pairwise(merged):
                 pair_counts[pair] += count
                 if new in pair:
                     places[pair].add(place)

@@ -1,0 +1,134 @@
+"""Which token a step chooses, and whether rounding could have changed that.
+
+Float32 logits differ in their last digits from one processor, one BLAS, one batch size to another. Nearly always
+this changes no choice. `decide` finds the rare step where it might: an argmax nearly tied, a draw that falls almost
+on the border between two tokens, a token on the edge of top_k, top_p or min_p. `generate` makes such a step again
+from float64 logits, whose rounding is a hundred million times smaller. So a text is the same everywhere.
+
+Words used below: `slack`, how far any logit divided by the temperature may be off; `unsure`, the tokens that this may
+move into or out of the set that is kept; `doubt`, how far a running sum may be off because of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labkit.lm.sampler import (
+    Floats,
+    Sampling,
+    adjusted,
+    descending,
+    draw,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    next_probs,
+    scale_temperature,
+    softmax,
+)
+
+FLOAT32_ERROR = 1e-3
+"""Float32 logits are taken to be within this of the float64 ones. The tests measure that they are, ten times over."""
+
+_FLOAT64_ERROR = 1e-12  # of a running sum of probabilities
+_ALONE = 60.0  # a token this far above all others, in logits, has all but e**-60 * V of the probability
+
+
+def decide(
+    logits: ArrayLike,
+    sampling: Sampling,
+    u: float,
+    *,
+    error: float = 0.0,
+    counts: ArrayLike | None = None,
+    seen: ArrayLike | None = None,
+) -> tuple[int, bool]:
+    """The token chosen, and whether any logits within `error` of these would choose it too.
+
+    logits: (V,).  u: uniform in [0, 1).  error: the largest possible mistake in a logit; 0 takes them as exact.
+    counts, seen: as in `apply_penalties`.
+    The token is `draw(next_probs(logits, sampling, counts, seen), u)`. The second value is careful: it may be False
+    without need, but is never True wrongly.
+    """
+    if error == 0:
+        return draw(next_probs(logits, sampling, counts, seen), u), True
+    values = adjusted(logits, sampling, counts, seen)
+    error *= max(sampling.repetition_penalty, 1 / sampling.repetition_penalty)
+    if sampling.temperature == 0:
+        token = int(np.argmax(values))
+        return token, int(np.count_nonzero(values >= values[token] - 2 * error)) == 1
+    scaled = scale_temperature(values, sampling.temperature)
+    slack = min(error / sampling.temperature, 1e300)
+    first = int(np.argmax(scaled))  # its value is 0
+    if np.count_nonzero(scaled >= -(_ALONE + 2 * slack)) == 1 and u > _FLOAT64_ERROR:
+        return first, True
+
+    whole = probs = softmax(scaled)
+    unsure = np.zeros(len(probs), bool)
+    if sampling.top_k:
+        unsure |= _top_k_edge(scaled, sampling.top_k, slack)
+        probs = keep_top_k(probs, sampling.top_k)
+    if sampling.top_p < 1:
+        unsure |= _top_p_edge(scaled, probs, sampling.top_p, slack, _doubt(whole, probs, unsure, slack))
+        probs = keep_top_p(probs, sampling.top_p)
+    if sampling.min_p:
+        unsure |= (probs > 0) & (np.abs(scaled - np.log(sampling.min_p)) <= 2 * slack)
+        probs = keep_min_p(probs, sampling.min_p)
+    token = draw(probs, u)
+    if unsure[token]:
+        return token, False
+    doubt = _doubt(whole, probs, unsure, slack)
+    below, above = np.cumsum(probs)[[token - 1, token]]
+    below = 0.0 if token == 0 else below
+    lowest, highest = _moved(below, slack) + doubt, _moved(above, -slack) - doubt
+    return token, bool(lowest < u < highest)
+
+
+def _moved(share: NDArray[np.float64] | float, slack: float) -> Floats:
+    """The most (slack > 0) or the least (slack < 0) that a share of the probability may be, share in [0, 1].
+
+    If every logit is off by at most s, each weight is off by a factor e**s at most, so the odds of the share are off
+    by e**(2s) at most. A margin for float64 rounding is added.
+    """
+    odds_factor = np.exp(np.clip(2 * slack, -600, 600))
+    share = np.clip(np.asarray(share, np.float64), 0, 1)
+    moved: Floats = share * odds_factor / (share * odds_factor + (1 - share)) + np.copysign(_FLOAT64_ERROR, slack)
+    return moved
+
+
+def _doubt(whole: Floats, probs: Floats, unsure: NDArray[np.bool_], slack: float) -> float:
+    """How far a running sum of `probs` may be off because it is not known which of the unsure tokens belong."""
+    if not unsure.any():
+        return 0.0
+    sure = whole[(probs > 0) & ~unsure].sum()
+    return float(whole[unsure].sum() / sure * np.exp(min(2 * slack, 600))) if sure > 0 else 1.0
+
+
+def _top_k_edge(scaled: Floats, top_k: int, slack: float) -> NDArray[np.bool_]:
+    """Tokens that may or may not be among the `top_k` largest."""
+    if top_k >= len(scaled):
+        return np.zeros(len(scaled), bool)
+    next_value, last_value = np.partition(scaled, [-top_k - 1, -top_k])[[-top_k - 1, -top_k]]
+    if next_value == -np.inf or last_value - next_value > 2 * slack:
+        return np.zeros(len(scaled), bool)
+    edge: NDArray[np.bool_] = (scaled >= last_value - 2 * slack) & (scaled <= next_value + 2 * slack)
+    return edge
+
+
+def _top_p_edge(scaled: Floats, probs: Floats, top_p: float, slack: float, doubt: float) -> NDArray[np.bool_]:
+    """Tokens of which it is not certain whether those before them reach `top_p`.
+
+    A token's place in the order is uncertain too: tokens within 2 * slack of it may come before or after.
+    """
+    kept = np.flatnonzero(probs)
+    order = kept[descending(scaled[kept])]
+    falling = -scaled[order]  # ascending, as searchsorted wants it
+    running = np.concatenate([[0.0], np.cumsum(probs[order])])
+    least = running[np.searchsorted(falling, falling - 2 * slack, side="left")]
+    most = running[np.searchsorted(falling, falling + 2 * slack, side="right")] - probs[order]
+    certainly_in = _moved(most, slack) + doubt < top_p
+    certainly_out = _moved(least, -slack) - doubt >= top_p
+    edge = np.zeros(len(probs), bool)
+    edge[order[~certainly_in & ~certainly_out]] = True
+    return edge

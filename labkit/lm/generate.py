@@ -1,0 +1,285 @@
+"""The loop from a prompt to a text: cache, draws, stop strings, several choices at once.
+
+It puts `model`, `tokens`, `sampler` and `exact` together and still knows nothing of HTTP. The local server and the
+lessons call it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labkit.errors import ParameterError
+from labkit.lm.exact import FLOAT32_ERROR, decide
+from labkit.lm.model import Model
+from labkit.lm.sampler import Sampling, log_softmax
+from labkit.lm.tokens import CONTROL, TextStream, Tokenizer
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """What the model itself thought of one token: its own distribution, before bias, penalties and temperature.
+
+    logprob: natural logarithm, rounded to 8 decimals so that it prints alike everywhere.  top: the most likely
+    tokens of that step as (id, logprob), most likely first.
+    That these are the untouched distribution's is vLLM's rule (`raw_logprobs`); OpenAI's reference does not say.
+    """
+
+    token_id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A step of one choice's text. All pieces of a choice joined are its text; the last has a finish_reason.
+
+    text: may be '' while a character or a possible stop string is incomplete, and may then come with a later piece.
+    token_ids: the tokens drawn since the choice's last piece; those of a stop string are here, though their text is
+    not; the token that ended the turn is not.  logprobs: one for each of token_ids, or None when not asked for.
+    finish_reason: 'stop' for the end of the turn or a stop string, 'length' at max_tokens or when the window is full.
+    """
+
+    choice: int
+    text: str
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    finish_reason: FinishReason | None = None
+
+
+def uniform(key: bytes, choice: int, step: int) -> float:
+    """The random number in [0, 1) for one step of one choice: the first 53 bits of BLAKE2b over all three.
+
+    Counter-based, as in Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3": no state, so choices do
+    not disturb each other, and the same on every platform.
+
+    >>> uniform(b"seed 7", 0, 0) == uniform(b"seed 7", 0, 0) != uniform(b"seed 7", 1, 0)
+    True
+    """
+    message = choice.to_bytes(8, "big") + step.to_bytes(8, "big") + key
+    digest = hashlib.blake2b(message, digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
+
+
+class StopFinder:
+    """Releases text as it comes, up to the first stop string; what may be the beginning of one is held back.
+
+    The stop string that is complete first ends the text, of two that are complete at once the longer; so the result
+    does not depend on how the text was cut.
+
+    >>> finder = StopFinder(["END"])
+    >>> [finder.push(text) for text in ("one E", "N", "E", "ND two")], finder.found
+    (['one ', '', 'EN', ''], True)
+    """
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = sorted(stops, key=len, reverse=True)
+        self._held = ""
+        self.found = False
+
+    def push(self, text: str) -> str:
+        """The text that is now certain to belong; '' once a stop string was found."""
+        if self.found or not self._stops:
+            return "" if self.found else text
+        text = self._held + text
+        hits = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
+        if hits:
+            self.found, self._held = True, ""
+            return text[: min(hits)[1]]
+        held = max(_overlap(text, stop) for stop in self._stops)
+        released, self._held = text[: len(text) - held], text[len(text) - held :]
+        return released
+
+    def close(self) -> str:
+        """What was held back and turned out to be no stop string."""
+        held, self._held = self._held, ""
+        return held
+
+
+@dataclass
+class _Choice:
+    """One text in the making."""
+
+    index: int
+    finder: StopFinder
+    stream: TextStream = field(default_factory=TextStream)
+    ids: list[int] = field(default_factory=list)
+    counts: NDArray[np.float64] | None = None
+    seen: NDArray[np.bool_] | None = None
+
+
+class LanguageModel:
+    """A model, its tokenizer and its name: text from a prompt."""
+
+    def __init__(self, name: str, model: Model, tokenizer: Tokenizer) -> None:
+        if tokenizer.vocab_size != model.config.vocab_size:
+            what = f"the tokenizer has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}"
+            raise ParameterError(what, where=name, right="Both must come from the same folder")
+        self.name, self.model, self.tokenizer = name, model, tokenizer
+        self._ends = {id for content, id in tokenizer.special.items() if content in CONTROL}
+
+    def __repr__(self) -> str:
+        return f"<LanguageModel {self.name!r}, window {self.window} tokens>"
+
+    @property
+    def window(self) -> int:
+        """How many tokens prompt and answer may have together."""
+        return self.model.config.max_position_embeddings
+
+    def generate(
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling | None = None,
+        *,
+        n: int = 1,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        key: bytes = b"",
+        logprobs: int | None = None,
+    ) -> Iterator[Piece]:
+        """Continue a prompt `n` times, piece by piece, the choices in step.
+
+        prompt_ids: at least one, fewer than the window.  max_tokens: at most so many for each choice; None goes on to
+        the end of the window.  stop: strings that end a choice and are not part of it.  key: what the draws derive
+        from; choice i of a key is the same text for every n.  logprobs: None, or how many alternatives to report beside
+        each token's own.
+        The text depends on the arguments alone: not on processor, BLAS, threads or n. With logprobs all is computed
+        in float64. Closing the iterator stops the work.
+        Raises ParameterError at the call for arguments out of range.
+        """
+        prompt = [int(id) for id in prompt_ids]
+        sampling = Sampling() if sampling is None else sampling
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        room = self.window - len(prompt)
+        if not prompt or room < 1:
+            what = f"the prompt has {len(prompt)} tokens"
+            raise ParameterError(
+                what, where="prompt_ids", right=f"From 1 to {self.window - 1} fit, and leave room for one"
+            )
+        if min(prompt) < 0 or max(prompt) >= self.tokenizer.vocab_size:
+            right = f"Ids go from 0 to {self.tokenizer.vocab_size - 1}"
+            raise ParameterError("an id is not in the vocabulary", where="prompt_ids", right=right)
+        for name, value in (("n", n), ("max_tokens", room if max_tokens is None else max_tokens)):
+            if not isinstance(value, int) or value < 1:
+                raise ParameterError(f"{value!r} is out of range", where=name, right="Give a whole number, 1 or more")
+        if logprobs is not None and (not isinstance(logprobs, int) or not 0 <= logprobs <= self.tokenizer.vocab_size):
+            raise ParameterError(f"{logprobs!r} is out of range", where="logprobs", right="Give None or 0 or more")
+        if not all(isinstance(text, str) and text for text in stops):
+            raise ParameterError("a stop string is empty", where="stop", right="Give strings of one character or more")
+        outside = [id for id in (*sampling.logit_bias, *sampling.ban) if not 0 <= id < self.tokenizer.vocab_size]
+        if outside:
+            right = f"Ids go from 0 to {self.tokenizer.vocab_size - 1}"
+            raise ParameterError(f"no token has the id {outside[0]}", where="logit_bias", right=right)
+        limit = room if max_tokens is None else min(max_tokens, room)
+        return self._pieces(prompt, sampling, n, limit, stops, bytes(key), logprobs)
+
+    def _pieces(
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        n: int,
+        limit: int,
+        stops: tuple[str, ...],
+        key: bytes,
+        logprobs: int | None,
+    ) -> Iterator[Piece]:
+        dtype = np.float32 if logprobs is None else np.float64
+        choices = [_Choice(index, StopFinder(stops)) for index in range(n)]  # choices[row] is row `row` of the cache
+        if sampling.penalises:
+            for choice in choices:
+                choice.counts = np.zeros(self.tokenizer.vocab_size)
+                choice.seen = choice.counts > 0
+                choice.seen[prompt] = True
+        first = self.model.cache(1, len(prompt), dtype)
+        logits = np.repeat(self.model.step([prompt], first), n, axis=0)
+        cache = first.repeated(n, len(prompt) + limit)
+        for step in range(limit):
+            remade: dict[tuple[int, ...], NDArray[Any]] = {}
+            finished: list[int] = []
+            for row, choice in enumerate(choices):
+                token, values = self._choose(
+                    logits[row], prompt, choice, sampling, uniform(key, choice.index, step), remade
+                )
+                piece = self._advance(choice, token, limit)
+                if logprobs is not None and piece.token_ids:
+                    piece = Piece(
+                        piece.choice,
+                        piece.text,
+                        piece.token_ids,
+                        (_logprob(values, token, logprobs),),
+                        piece.finish_reason,
+                    )
+                yield piece
+                if piece.finish_reason:
+                    finished.append(row)
+            for row in reversed(finished):
+                cache.drop(row)
+                choices[row] = choices[-1]
+                choices.pop()
+            if not choices:
+                return
+            logits = self.model.step([[choice.ids[-1]] for choice in choices], cache)
+
+    def _choose(
+        self,
+        logits: NDArray[Any],
+        prompt: list[int],
+        choice: _Choice,
+        sampling: Sampling,
+        u: float,
+        remade: dict[tuple[int, ...], NDArray[Any]],
+    ) -> tuple[int, NDArray[Any]]:
+        """The next token of a choice, and the logits it was chosen from. remade: float64 logits made in this step."""
+        error = FLOAT32_ERROR if logits.dtype == np.float32 else 0.0
+        token, certain = decide(logits, sampling, u, error=error, counts=choice.counts, seen=choice.seen)
+        if not certain:
+            text = tuple(choice.ids)
+            if text not in remade:
+                ids = [*prompt, *text]
+                remade[text] = self.model.step([ids], self.model.cache(1, len(ids), np.float64))[0]
+            logits = remade[text]
+            token, _ = decide(logits, sampling, u, counts=choice.counts, seen=choice.seen)
+        return token, logits
+
+    def _advance(self, choice: _Choice, token: int, limit: int) -> Piece:
+        """Add a token to a choice and say what that releases."""
+        if token in self._ends:
+            return Piece(choice.index, self._rest(choice), finish_reason="stop")
+        choice.ids.append(token)
+        if choice.counts is not None and choice.seen is not None:
+            choice.counts[token] += 1
+            choice.seen[token] = True
+        text = choice.finder.push(choice.stream.push(self.tokenizer.token_bytes(token)))
+        reason: FinishReason | None = None
+        if choice.finder.found:
+            reason = "stop"
+        elif len(choice.ids) == limit:
+            text += self._rest(choice)
+            reason = "stop" if choice.finder.found else "length"
+        return Piece(choice.index, text, (token,), finish_reason=reason)
+
+    @staticmethod
+    def _rest(choice: _Choice) -> str:
+        return choice.finder.push(choice.stream.close()) + choice.finder.close()
+
+
+def _overlap(text: str, stop: str) -> int:
+    """The length of the longest end of `text` that is a beginning of `stop`, but not all of it."""
+    return next(
+        (length for length in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-length:])), 0
+    )
+
+
+def _logprob(logits: NDArray[Any], token: int, n_top: int) -> TokenLogprob:
+    logs = log_softmax(logits)
+    order = np.argsort(-logs, kind="stable")[:n_top]
+    return TokenLogprob(
+        token, round(float(logs[token]), 8), tuple((int(id), round(float(logs[id]), 8)) for id in order)
+    )
