@@ -1,0 +1,62 @@
+"""One request as the dialects see it, and the reply they give."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from labkit.facts.schema import Answer, Provider, fill
+from labkit.sim.draws import Ids, to_json
+from labkit.sim.pace import Pace
+from labkit.sim.records import Record
+from labkit.sim.world import World
+
+
+@dataclass
+class Call:
+    """A request to one provider. path: below its mount, as the provider sees it.  headers: names in lower case."""
+
+    world: World
+    provider: Provider
+    record: Record
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    ids: Ids
+
+
+@dataclass
+class Reply:
+    """What goes back.
+
+    headers: the provider's, names in lower case.  body: bytes, or an iterator of bytes that is sent as it comes.
+    lab: the lab's own headers.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | AsyncIterator[bytes]
+    lab: dict[str, str] = field(default_factory=dict)
+    pace: Pace | None = None
+
+
+def refusal(call: Call, answer: Answer) -> Reply:
+    """An error as the provider sends it."""
+    response = call.provider.response
+    if answer.text is None:
+        body, content_type = to_json(answer.body), response.content_type
+    else:
+        body, content_type = answer.text.encode(), "text/plain; charset=utf-8"
+    headers = {"content-type": content_type, **provider_headers(call, response.error_headers)}
+    for name, value in answer.headers.items():
+        headers.pop(name.lower(), None)
+        if value is not None:
+            headers[name.lower()] = str(fill(value, {}))
+    return Reply(answer.status, headers, body)
+
+
+def provider_headers(call: Call, forms: Mapping[str, str], *, compute_s: float = 0.0) -> dict[str, str]:
+    """The provider's own headers, ids drawn. compute_s: what it would say of its computing time."""
+    values = {"ms": round(compute_s * 1000)}
+    return {name.lower(): call.ids.form(str(fill(form, values))) for name, form in forms.items()}

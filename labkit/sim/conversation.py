@@ -1,0 +1,88 @@
+"""The `messages` of a chat request: checked as a server checks them, then as plain role and text.
+
+It reads text alone. What it cannot give to the lab's models (pictures, tool calls) it leaves out and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.facts.schema import Provider
+from labkit.sim.refusal import Refused, refuse, shown, type_of, type_words
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn: who speaks and what is said."""
+
+    role: str
+    content: str
+
+
+def read_messages(provider: Provider, messages: list[Any], place: Mapping[str, int]) -> tuple[list[Message], list[str]]:
+    """The turns, and notes on what was left out. Raises Refused for what no provider of the dialect takes."""
+    turns: list[Message] = []
+    notes: list[str] = []
+    for index, message in enumerate(messages):
+        at = f"messages[{index}]"
+        if not isinstance(message, dict):
+            raise _wrong(provider, at, message, "object", index=index, **place)
+        role = message.get("role")
+        if not isinstance(role, str):
+            raise _wrong(provider, f"{at}.role", role, "string", index=index, **place)
+        if role not in provider.roles:
+            plain = ", ".join(f"'{known}'" for known in provider.roles)
+            serde = ", ".join(f"`{known}`" for known in provider.roles)
+            raise refuse(
+                provider, "unknown_role", index=index, role=shown(role), roles=plain, serde_roles=serde, **place
+            )
+        if "name" in message and not isinstance(message["name"], (str, type(None))):
+            raise _wrong(provider, f"{at}.name", message["name"], "string", index=index, **place)
+        calls = message.get("tool_calls")
+        if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
+            raise _wrong(provider, f"{at}.tool_calls", calls, "array", index=index, **place)
+        if calls:
+            notes.append("tool calls in the conversation are not shown to the model yet")
+        turns.append(Message(role, _text(provider, message, index, bool(calls), notes, place)))
+    return turns, list(dict.fromkeys(notes))
+
+
+def _text(
+    provider: Provider, message: dict[str, Any], index: int, calls: bool, notes: list[str], place: Mapping[str, int]
+) -> str:
+    content, at = message.get("content"), f"messages[{index}].content"
+    if content is None:
+        if message["role"] == "assistant" and calls:
+            return ""
+        words = type_words(None, ("string", "array"))
+        raise refuse(provider, "missing_content", param=at, value="null", index=index, **words, **place)
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise _wrong(provider, at, content, "string", "array", index=index, **place)
+    if "content_parts" in provider.errors:  # a provider that takes text alone
+        raise refuse(provider, "content_parts", param=at, index=index, **type_words(content, ("string",)), **place)
+    texts = []
+    for number, part in enumerate(content):
+        where = f"{at}[{number}]"
+        if not isinstance(part, dict):
+            raise _wrong(provider, where, part, "object", index=index, **place)
+        if not isinstance(part.get("type"), str):
+            raise _wrong(provider, f"{where}.type", part.get("type"), "string", index=index, **place)
+        if part["type"] not in ("text", "refusal"):
+            notes.append("the lab's models read text only; other content parts were left out")
+            continue
+        text = part.get(part["type"])
+        if not isinstance(text, str):
+            raise _wrong(provider, f"{where}.{part['type']}", text, "string", index=index, **place)
+        texts.append(text)
+    return "".join(texts)
+
+
+def _wrong(provider: Provider, param: str, value: Any, *types: str, **values: Any) -> Refused:
+    words = type_words(value, types)
+    if types == ("string", "array") and type_of(value) != "null":
+        words["expected"] = "one of a string or array of objects"  # OpenAI's own words for `content`
+    return refuse(provider, "wrong_type", param=param, value=shown(value), **words, **values)

@@ -1,0 +1,326 @@
+"""The dialect of OpenAI's chat completions: which requests there are, how they are checked, what answers them.
+
+The order of the checks (key, JSON, types, model, messages, parameters, length) is a choice: no provider documents its
+own, and recorded refusals show one fault at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from labkit.facts.schema import ModelFacts, Provider, in_force
+from labkit.sim import completion
+from labkit.sim.access import check_key
+from labkit.sim.body import LIMIT_BYTES, NotJson, end_of, read_json
+from labkit.sim.call import Call, Reply, provider_headers
+from labkit.sim.conversation import Message, read_messages
+from labkit.sim.draws import canonical, to_json
+from labkit.sim.engine import Ask, Part, Start, TooLong, speak
+from labkit.sim.pace import Pace
+from labkit.sim.parameters import Treated, check_types, treat
+from labkit.sim.refusal import refuse, shown, type_words
+from labkit.sim.workers import Job
+
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty")
+NOT_YET = (
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "response_format",
+    "verbosity",
+    "modalities",
+    "prediction",
+)
+"""Parameters that the provider honours and the lab's models do not serve yet: an x-lab-note says so."""
+NOT_OF_THE_TEXT = ("stream", "stream_options", "user", "metadata", "store")
+"""Parameters that leave the text as it is: with or without them, a request is the same request."""
+
+
+async def answer(call: Call) -> Reply:
+    """The reply to any request below the provider's mount. Raises Refused."""
+    method = "GET" if call.method == "HEAD" else call.method
+    for base in (call.provider.address.base_url, *call.provider.address.also):
+        prefix = urlsplit(base).path.rstrip("/")
+        chat, models = (prefix + call.provider.address.paths[name] for name in ("chat", "models"))
+        if call.path == chat:
+            _need_method(call, method, "POST")
+            check_key(call.world.facts, call.provider, call.headers)
+            return await _chat(call)
+        if call.path == models or (call.path.startswith(models + "/") and len(call.path) > len(models) + 1):
+            _need_method(call, method, "GET")
+            check_key(call.world.facts, call.provider, call.headers)
+            return _models(call, call.path[len(models) + 1 :])
+    raise refuse(call.provider, "wrong_path", method=call.method, path=call.path, **_event_id(call))
+
+
+def _need_method(call: Call, method: str, right: str) -> None:
+    if method != right:
+        raise refuse(call.provider, "wrong_method", method=call.method, path=call.path, allowed=right)
+
+
+def _event_id(call: Call) -> dict[str, str]:
+    return {"event_id": call.ids.form(f"30-inst-128-{call.world.clock.now():%Y%m%d%H%M%S}-{{hex:8}}")}
+
+
+def _models(call: Call, name: str) -> Reply:
+    provider = call.provider
+    living = [model for model in provider.alive(call.world.clock.now()).values() if model.listed]
+    if name:
+        found = [model for model in living if model.id == name]
+        if not found:
+            raise _no_model(call, name)
+        body = completion.model_entry(provider, found[0])
+    else:
+        body = completion.model_list(provider, living)
+    headers = {"content-type": provider.response.content_type, **provider_headers(call, provider.response.headers)}
+    return Reply(200, headers, to_json(body))
+
+
+# --- a chat, checked ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Chat:
+    """A request that may be answered."""
+
+    model: ModelFacts
+    turns: list[Message]
+    thinking: bool
+    treated: Treated
+    notes: list[str]
+
+
+def _read(call: Call) -> _Chat:
+    """Check everything that can be checked without the model. Raises Refused."""
+    provider = call.provider
+    if len(call.body) > LIMIT_BYTES:
+        raise refuse(provider, "too_large", limit=LIMIT_BYTES)
+    try:
+        body = read_json(call.body)
+    except NotJson as error:
+        raise refuse(provider, "not_json", json_error=str(error), line=error.line, column=error.column) from None
+    line, column = end_of(call.body)  # where exactly a parser stops is its own affair; the end is near enough
+    place = {"line": line, "column": column}
+    if not isinstance(body, dict):
+        raise refuse(provider, "body_not_object", **type_words(body, ("object",)), **place)
+    call.record.body = body
+    check_types(provider, body, place)
+    name, messages = body.get("model"), body.get("messages")
+    call.record.model = name if isinstance(name, str) else None
+    if not name:
+        raise refuse(provider, "missing_model", **place)
+    if messages is None:
+        raise refuse(provider, "missing_messages", **place)
+    turns, notes = read_messages(provider, messages, place)
+    model = call.world.model(provider, name)
+    if model is None:
+        raise _no_model(call, name)
+    if not turns:
+        raise refuse(provider, "messages_empty", **place)
+    thinking = provider.thinks(model, body)
+    treated = treat(provider, model, body, thinking=thinking, place=place)
+    _check_bias(provider, treated, place)
+    if treated.unknown:
+        notes.append(
+            f"what {provider.label} does with {', '.join(treated.unknown)} is not known; here it has no effect"
+        )
+    idle = [name for name in NOT_YET if body.get(name) not in (None, [], {"type": "text"}) and name in treated.honoured]
+    if idle:
+        notes.append(f"the lab does not serve {', '.join(idle)} yet; here it has no effect")
+    return _Chat(model, turns, thinking, treated, notes)
+
+
+def _no_model(call: Call, name: str) -> Exception:
+    provider, now = call.provider, call.world.clock.now()
+    known = provider.models.get(name)
+    living = [model.id for model in provider.alive(now).values() if model.listed]
+    gone = known is not None and known.retired is not None and not in_force(None, known.retired, now)
+    values = {"models": ", ".join(living), "models_or": " or ".join(living)}
+    return refuse(provider, "model_retired" if gone else "model_unknown", model=shown(name), **values)
+
+
+def _check_bias(provider: Provider, treated: Treated, place: dict[str, int]) -> None:
+    """logit_bias must map whole numbers, written as strings, to -100..100."""
+    for key, value in (treated.honoured.get("logit_bias") or {}).items():
+        words = {"param": f"logit_bias.{shown(key)}", "value": shown(value), "minimum": -100, "maximum": 100, **place}
+        if not re.fullmatch(r"\d{1,9}", key, re.ASCII):
+            raise refuse(provider, "wrong_type", **{**words, **type_words(key, ("integer",))})
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise refuse(provider, "wrong_type", **{**words, **type_words(value, ("number",))})
+        if not -100 <= value <= 100:
+            raise refuse(provider, "out_of_range_above" if value > 0 else "out_of_range_below", **words)
+
+
+def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
+    params = chat.treated.honoured
+    sampling = {name: params[name] for name in SAMPLING if params.get(name) is not None}
+    if sampling.get("top_p") == 0:
+        sampling["top_p"] = 1e-9  # what a bound of 0 can only mean: the likeliest token alone
+    stop = params.get("stop") or ()
+    logprobs = None
+    if params.get("logprobs"):
+        logprobs = int(params.get("top_logprobs") or 0)
+    return Ask(
+        turns=chat.turns,
+        thinking=chat.thinking,
+        key=key,
+        sampling=sampling,
+        logit_bias={int(id): float(value) for id, value in (params.get("logit_bias") or {}).items()},
+        n=int(params.get("n") or 1),
+        max_tokens=params.get("max_tokens"),
+        stop=tuple(text for text in ([stop] if isinstance(stop, str) else stop) if text),
+        logprobs=logprobs,
+        context_tokens=chat.model.context_tokens,
+        counts_answer="{in_completion}" in str(call.provider.errors["context_too_long"].body),
+    )
+
+
+# --- a chat, answered ---------------------------------------------------------------------------------------------
+
+
+async def _chat(call: Call) -> Reply:
+    chat = _read(call)
+    world, provider, params = call.world, call.provider, chat.treated.honoured
+    turns = [[turn.role, turn.content] for turn in chat.turns]
+    same = {k: v for k, v in params.items() if k not in (*NOT_OF_THE_TEXT, "seed")}
+    request = canonical(
+        {"provider": provider.id, "model": chat.model.id, "thinking": chat.thinking, "turns": turns, **same}
+    )
+    key, call.ids = world.key(request, params.get("seed"))
+    ask = _ask(call, chat, key)
+    record = call.record
+    record.params, record.spoken_by, record.stream = params, chat.model.spoken_by, bool(params.get("stream"))
+    pace = Pace(provider.speed_of(chat.model), real=world.pace == "real")
+    job = world.workers.submit(speak(lambda: world.load(chat.model.spoken_by), ask))
+    try:
+        steps = aiter(job)
+        try:
+            start = await anext(steps)
+        except TooLong as error:
+            counts = {"in_messages": error.in_messages, "in_completion": error.in_completion}
+            total = error.in_messages + error.in_completion
+            raise refuse(provider, "context_too_long", limit=error.limit, requested=total, **counts) from None
+        assert isinstance(start, Start)
+        record.prompt_tokens = start.prompt_tokens
+        if start.strange_ids:
+            chat.notes.append(f"logit_bias: {start.strange_ids} of the ids are not in the lab model's vocabulary")
+        shape = completion.Shape(
+            provider,
+            chat.model,
+            call.ids,
+            world.clock.timestamp(),
+            thinking=chat.thinking,
+            logprobs=ask.logprobs is not None,
+        )
+        answered = _Answered(call, chat, ask, shape, pace, start, job)
+        return await (answered.streamed(steps) if record.stream else answered.whole(steps))
+    except BaseException:
+        job.cancel()
+        raise
+
+
+@dataclass
+class _Answered:
+    """A chat whose model has begun to speak."""
+
+    call: Call
+    chat: _Chat
+    ask: Ask
+    shape: completion.Shape
+    pace: Pace
+    start: Start
+    job: Job[Start | Part]
+
+    async def whole(self, steps: AsyncIterator[Start | Part]) -> Reply:
+        """The answer in one piece, when its last token is due."""
+        choices = await self._collect(steps)
+        longest = max(choice.tokens for choice in choices)
+        await self.pace.until(longest)
+        body = to_json(self.shape.whole(choices, self.start.prompt_tokens))
+        self._note_in_record(choices)
+        response = self.call.provider.response
+        headers = {"content-type": response.content_type, **self._headers(self.pace.due_s(longest))}
+        return Reply(200, headers, body, self._lab_headers(), self.pace)
+
+    async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
+        """The answer chunk by chunk. Where the provider keeps the line alive, the headers go out before the first token."""
+        stream = self.call.provider.stream
+        headers = {
+            "content-type": stream.content_type,
+            "cache-control": "no-cache",
+            **self._headers(self.pace.due_s(1)),
+        }
+        if not (self.pace.real and stream.keep_alive):
+            await self.pace.until(1)
+        return Reply(200, headers, self._events(steps), self._lab_headers(), self.pace)
+
+    async def _collect(self, steps: AsyncIterator[Start | Part]) -> list[completion.Choice]:
+        choices = [completion.Choice() for _ in range(self.ask.n)]
+        async for part in steps:
+            if isinstance(part, Part):
+                choices[part.choice].add(part)
+        return choices
+
+    async def _events(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
+        try:
+            async for event in self._chunks(steps):
+                yield event
+        finally:
+            self.job.cancel()  # also when nobody listens any more
+
+    async def _chunks(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
+        stream, shape, pace = self.call.provider.stream, self.shape, self.pace
+        options = self.chat.treated.honoured.get("stream_options") or {}
+        asked = options.get("include_usage") is True
+        usage_wanted, padded = asked or stream.usage_when == "always", options.get("include_obfuscation") is not False
+        if stream.keep_alive:
+            while await pace.before_first(stream.keep_alive_every_s) > 0:
+                yield f"{stream.keep_alive}\n\n".encode()
+        await pace.until(1)
+        choices = [completion.Choice() for _ in range(self.ask.n)]
+        opened, open_choices = set[int](), self.ask.n
+        async for part in steps:
+            if not isinstance(part, Part):
+                continue
+            choice = choices[part.choice]
+            choice.add(part)
+            await pace.until(choice.tokens)
+            if part.choice not in opened:
+                opened.add(part.choice)
+                yield shape.event(shape.first_chunk(part.choice, include_usage=asked), padded=padded)
+            for chunk in shape.chunk(part, include_usage=asked):
+                yield shape.event(chunk, padded=padded)
+            if part.finish_reason:
+                open_choices -= 1
+                last = shape.last_chunk(part.choice, part.finish_reason, include_usage=asked)
+                if not open_choices and usage_wanted and stream.usage_in == "last chunk":
+                    last["usage"] = shape.usage(choices, self.start.prompt_tokens)
+                yield shape.event(last, padded=padded)
+        if usage_wanted and stream.usage_in == "own chunk":
+            yield shape.event(shape.usage_chunk(shape.usage(choices, self.start.prompt_tokens)), padded=padded)
+        self._note_in_record(choices)
+        late = f": x-lab-late-ms={pace.late_ms}\n\n" if pace.late_ms else ""
+        yield f"data: [DONE]\n\n{late}".encode()  # a comment after the end: readers of the stream never see it
+
+    def _headers(self, compute_s: float) -> dict[str, str]:
+        return provider_headers(self.call, self.call.provider.response.headers, compute_s=compute_s)
+
+    def _lab_headers(self) -> dict[str, str]:
+        lab: dict[str, str] = {"x-lab-model": self.chat.model.spoken_by}
+        if self.start.read_tokens is not None:
+            lab["x-lab-read-tokens"] = f"{self.start.read_tokens} of {self.start.prompt_tokens}"
+        if self.chat.notes:
+            lab["x-lab-note"] = "; ".join(self.chat.notes)
+        if self.pace.late_ms:
+            lab["x-lab-late-ms"] = str(self.pace.late_ms)
+        return lab
+
+    def _note_in_record(self, choices: list[completion.Choice]) -> None:
+        record = self.call.record
+        record.completion_tokens = sum(choice.tokens for choice in choices)
+        record.finish_reasons = [choice.finish_reason for choice in choices]
+        record.late_ms = self.pace.late_ms

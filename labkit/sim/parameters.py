@@ -1,0 +1,128 @@
+"""What becomes of each parameter of a request, as the provider's facts say: honoured, ignored or refused.
+
+It judges one field at a time (type, range, list, length, what it needs) and knows nothing of what a parameter does.
+Called by the dialects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labkit.facts.schema import ModelFacts, Provider, Treatment
+from labkit.sim.refusal import fits, refuse, shown, type_words
+
+
+@dataclass
+class Treated:
+    """The fields of a request, sorted.
+
+    honoured: what takes effect, by the name the lab uses for it, defaults included.
+    ignored: names without effect.  unknown: names of which nobody knows what the provider does with them.
+    """
+
+    honoured: dict[str, Any] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def check_types(provider: Provider, body: Mapping[str, Any], place: Mapping[str, int]) -> None:
+    """Raise Refused for the first field that is of a type its parameter does not take.
+
+    place: line and column, which some messages name.
+    """
+    for name, value in body.items():
+        parameter = provider.parameters.get(name)
+        if parameter and parameter.fate != "unknown" and not fits(value, parameter.types):
+            words = type_words(value, parameter.types)
+            raise refuse(provider, "wrong_type", parameter.wrong_type, param=name, value=shown(value), **words, **place)
+
+
+def treat(
+    provider: Provider, model: ModelFacts, body: Mapping[str, Any], *, thinking: bool, place: Mapping[str, int]
+) -> Treated:
+    """Judge every field of `body`, in its order. Raises Refused at the first that the provider would not take."""
+    done = Treated()
+    values = {"model": model.id, **place}
+    for name, value in body.items():
+        if name in ("model", "messages"):
+            continue
+        parameter = provider.parameters.get(name)
+        if parameter is None:
+            general = provider.unknown_parameter
+            if general.fate == "refused":
+                raise refuse(provider, "unknown_parameter", general.refusal, param=name, value=shown(value), **values)
+            done.ignored.append(name)
+            continue
+        treatment = parameter.treatment(model, thinking=thinking, body=body)
+        if treatment.fate == "unknown":
+            done.unknown.append(name)
+            continue
+        if value is None and treatment.fate != "refused":
+            continue
+        _check(provider, model, name, value, treatment, body, values)
+        if treatment.fate == "honoured":
+            known = treatment.same_as or name
+            earlier = done.honoured.get(known)
+            done.honoured[known] = min(earlier, value) if earlier is not None and known == "max_tokens" else value
+        else:
+            done.ignored.append(name)
+    for name, parameter in provider.parameters.items():
+        treatment = parameter.treatment(model, thinking=thinking, body=body)
+        if (
+            parameter.default is not None
+            and (treatment.same_as or name) not in done.honoured
+            and name not in ("model", "messages")
+        ):
+            done.honoured[treatment.same_as or name] = treatment.default
+    return done
+
+
+def _check(
+    provider: Provider,
+    model: ModelFacts,
+    name: str,
+    value: Any,
+    treatment: Treatment,
+    body: Mapping[str, Any],
+    place: Mapping[str, Any],
+) -> None:
+    maximum = treatment.maximum
+    if maximum is None and name in ("max_tokens", "max_completion_tokens"):
+        maximum = model.max_output_tokens  # the upper end is the model's own
+    minimum = treatment.minimum if treatment.minimum is not None else treatment.exclusive_minimum
+    values = {
+        **place,
+        "param": name,
+        "value": shown(value),
+        "minimum": number(minimum),
+        "maximum": number(maximum),
+        "maximum_items": treatment.max_items,
+        "choices": ", ".join(f"'{choice}'" for choice in treatment.enum),
+        "serde_choices": ", ".join(f"`{choice}`" for choice in treatment.enum),
+        "needed": " and ".join(f"{key}: {shown(wanted)}" for key, wanted in treatment.needs.items()),
+        **type_words(value, treatment.types),
+    }
+    if treatment.fate == "refused":
+        raise refuse(provider, "refused", treatment.refusal, **values)
+    if not fits(value, treatment.types):
+        raise refuse(provider, "wrong_type", treatment.wrong_type, **values)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if (treatment.minimum is not None and value < treatment.minimum) or (
+            treatment.exclusive_minimum is not None and value <= treatment.exclusive_minimum
+        ):
+            raise refuse(provider, "out_of_range_below", treatment.below, **values)
+        if maximum is not None and value > maximum:
+            raise refuse(provider, "out_of_range_above", treatment.above, **values)
+    if treatment.enum and value not in treatment.enum:
+        raise refuse(provider, "not_in_list", treatment.wrong_value, **values)
+    if treatment.max_items is not None and isinstance(value, list) and len(value) > treatment.max_items:
+        raise refuse(provider, "too_many", treatment.too_many, **{**values, "got": len(value)})
+    if value is not False and any(body.get(key) != wanted for key, wanted in treatment.needs.items()):
+        raise refuse(provider, "unmet", treatment.unmet, **values)
+
+
+def number(value: float | None) -> str:
+    """A bound as a message shows it: 2, not 2.0."""
+    return "" if value is None else str(int(value)) if float(value).is_integer() else str(value)

@@ -1,0 +1,107 @@
+"""A request that the provider would refuse, with the answer its facts give for it; and the words that fill the answer.
+
+Two vocabularies name JSON's types: OpenAI's ('an array of objects') and serde's, the Rust parser whose messages
+DeepSeek shows ('sequence'). A facts file uses {got} and {expected} or {serde_got} and {serde_expected}.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from labkit.errors import FactsError
+from labkit.facts.schema import Answer, Provider
+
+CASES = frozenset(
+    """missing_key malformed_header wrong_key wrong_path wrong_method not_json body_not_object too_large missing_model
+    missing_messages messages_empty unknown_role wrong_type out_of_range_above out_of_range_below model_unknown
+    model_retired context_too_long server_error""".split()
+)
+"""Refusals that any request can meet."""
+_BY_BOUND = {"enum": ("wrong_value", "not_in_list"), "max_items": ("too_many", "too_many"), "needs": ("unmet", "unmet")}
+_INSTEAD = {"foreign_key": "wrong_key", "missing_content": "wrong_type", "model_unborn": "model_unknown"}
+
+_EXPECTED = {
+    "number": ("a decimal", "f32"),
+    "integer": ("an integer", "u32"),
+    "string": ("a string", "a string"),
+    "boolean": ("a boolean", "a boolean"),
+    "array": ("an array", "a sequence"),
+    "object": ("an object", "a map"),
+    "null": ("null", "null"),
+}
+
+
+class Refused(Exception):
+    """The request ends here. answer: filled, as it goes over the wire.  case: the name of the facts' case."""
+
+    def __init__(self, case: str, answer: Answer) -> None:
+        super().__init__(case)
+        self.case, self.answer = case, answer
+
+
+def refuse(provider: Provider, case: str, own: Answer | None = None, /, **values: Any) -> Refused:
+    """The refusal for `case`. own: an answer nearer to the matter than the provider's general one."""
+    answer = own or provider.errors.get(case) or provider.errors[_INSTEAD[case]]
+    return Refused(case, answer.filled(values))
+
+
+def need_all_cases(provider: Provider) -> None:
+    """Raise FactsError when the facts leave open how the provider refuses something."""
+    needed = set(CASES)
+    for parameter in provider.parameters.values():
+        for bound, (own, case) in _BY_BOUND.items():
+            bounded = getattr(parameter, bound) or any(each.then.get(bound) for each in parameter.cases)
+            if bounded and getattr(parameter, own) is None:
+                needed.add(case)
+    missing = sorted(needed - set(provider.errors))
+    if missing:
+        raise FactsError(
+            f"`errors` lacks {', '.join(missing)}",
+            where=f"configs/providers/{provider.id}.yaml",
+            right="Every case that a request can meet has an answer, marked `invented: true` where no source gives one",
+        )
+
+
+def type_of(value: Any) -> str:
+    """The JSON type of a parsed value; a number without fraction sign is an integer."""
+    if value is None:
+        return "null"
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return kinds[type(value)]
+
+
+def fits(value: Any, types: tuple[str, ...]) -> bool:
+    """Whether `value` is of one of `types`; an integer is also a number. No types: anything fits."""
+    kind = type_of(value)
+    return not types or kind in types or (kind == "integer" and "number" in types)
+
+
+def type_words(value: Any, types: tuple[str, ...]) -> dict[str, str]:
+    """What was got and what was expected, in both vocabularies."""
+    known = [_EXPECTED[name] for name in types if name != "null"] or [_EXPECTED["null"]]
+    return {
+        "got": _EXPECTED[type_of(value)][0],
+        "serde_got": _serde(value),
+        "expected": _one_of([words[0] for words in known]),
+        "serde_expected": known[0][1],
+    }
+
+
+def shown(value: Any) -> str:
+    """A value inside a message: a string as it is, anything else as JSON; cut when long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def _one_of(words: list[str]) -> str:
+    bare = [words[0], *(word.split(" ", 1)[1] for word in words[1:])]
+    return words[0] if len(words) == 1 else f"one of {', '.join(bare[:-1])} or {bare[-1]}"
+
+
+def _serde(value: Any) -> str:
+    kind = type_of(value)
+    if kind in ("array", "object", "null"):
+        return {"array": "sequence", "object": "map", "null": "null"}[kind]
+    names = {"boolean": "boolean", "integer": "integer", "number": "floating point", "string": "string"}
+    return f'string "{shown(value)}"' if kind == "string" else f"{names[kind]} `{shown(value)}`"
