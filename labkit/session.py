@@ -1,0 +1,362 @@
+"""`Lab`: the composition root. It starts the local providers, chooses local or live, hands out everything.
+
+Only this module and the transport know whether a provider is local or live. Notebooks make plain `httpx` calls with
+what it gives: an address, a key, a model's name.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from urllib.parse import urlsplit
+
+from labkit import facts as facts_module
+from labkit.clock import Clock
+from labkit.cost import Budget, ceiling_usd, shown_usd, usage_usd
+from labkit.errors import KeyMissing, ParameterError, did_you_mean
+from labkit.keys import Secret, find, install_log_filter, lab_home, not_secret
+from labkit.proxies import spare_loopback
+
+if TYPE_CHECKING:
+    import httpx
+
+    from labkit.exercises.predictions import Guess
+    from labkit.facts import Facts, ModelFacts, Provider
+    from labkit.sim import LocalServer
+    from labkit.wire import Exchange, ExchangeLog, Route
+
+Pace = Literal["real", "quick"]
+TIMEOUT_S = 60.0  # of lab.client; httpx's own default is 5 s, too short for a model that thinks
+
+_servers: dict[datetime, LocalServer] = {}  # one a moment, for the life of the kernel
+_servers_lock = threading.Lock()
+
+
+class Lab:
+    """The lab of one notebook. A second `Lab()` in the same kernel uses the same local server, counters reset.
+
+    day: the providers as they were on that day ('2025-09-14'); the lab's moment (configs/course.yaml) unless given.
+    live: names of providers to call for real, also LAB_LIVE=deepseek,openai; each needs its key.
+    pace: 'real' (speeds of the facts) or 'quick' (as fast as the model runs); LAB_PACE unless given, else 'real'.
+    seed: another number gives other texts from the local models, the same in every run.
+    budget_usd: what all live calls of this Lab together may cost at most.
+    Raises FactsError for an unknown provider, KeyMissing for a live one without a key, ServerError, ModelFileError.
+    """
+
+    def __init__(
+        self,
+        day: str | date | datetime | None = None,
+        *,
+        live: str | Iterable[str] = (),
+        pace: Pace | None = None,
+        seed: int = 0,
+        budget_usd: Decimal | float | str = "0.25",
+    ) -> None:
+        install_log_filter()
+        spare_loopback(os.environ)
+        self._clock = Clock(facts_module.course_moment() if day is None else day)
+        self._facts = facts_module.load(self._clock.now())
+        self._budget = Budget(budget_usd)
+        self._live = self._live_keys(_names(live) or _names(os.environ.get("LAB_LIVE", "")))
+        for provider in self._facts.values():
+            not_secret(provider.key.local)
+        self._server = _server(self._facts, self._clock, _pace(pace), seed)
+        from labkit.wire import ExchangeLog
+
+        self._log = ExchangeLog()
+        self._announced: set[str] = set()
+        print(self._greeting(), file=sys.stdout)
+
+    # where and with what to call -------------------------------------------------------------------------------
+
+    def url(self, provider: str) -> str:
+        """The base URL: what goes into LibreChat's `baseURL` and the openai SDK's `base_url`; no slash at its end."""
+        address = self._facts[provider].address
+        return address.base_url if provider in self._live else self._local(provider, address.base_url)
+
+    def sdk_url(self, provider: str) -> str:
+        """The base URL that the provider's own SDK takes (some append the version themselves)."""
+        address = self._facts[provider].address
+        return address.sdk_base_url if provider in self._live else self._local(provider, address.sdk_base_url)
+
+    def key(self, provider: str) -> str:
+        """What goes into the header: the local provider's fake key, or for a live one a placeholder.
+
+        The placeholder becomes the real key inside `lab.client`'s transport alone, on its way to that provider.
+        """
+        from labkit.wire import placeholder
+
+        known = self._facts[provider]
+        return placeholder(provider) if provider in self._live else known.key.local
+
+    def client(self, provider: str, **options: Any) -> httpx.Client:
+        """A plain `httpx.Client` with base URL and key set, whose calls stand in `lab.log`; waits up to 60 s.
+
+        options: further arguments of httpx.Client (`timeout=`, `headers=`). For a live provider it is the only way
+        out of this machine, and stops at the budget.
+        """
+        import httpx
+
+        known = self._facts[provider]
+        value = f"{known.key.scheme} {self.key(provider)}".strip()
+        headers = {known.key.header: value, **dict(options.pop("headers", None) or {})}
+        return httpx.Client(
+            base_url=self.url(provider),
+            headers=headers,
+            timeout=options.pop("timeout", TIMEOUT_S),
+            transport=self._transport(),
+            **options,
+        )
+
+    def model(self, provider: str, role: str = "chat") -> str:
+        """A model of that provider that lives at the lab's moment, for a role: chat, reasoner, cheap, strong, title."""
+        return self._facts[provider].model(role).id
+
+    def retired(self, provider: str) -> list[str]:
+        """The model ids of that provider that are retired at the lab's moment, in the facts' order."""
+        now = self._clock.now()
+        models = self._facts[provider].models.values()
+        return [m.id for m in models if m.retired is not None and not facts_module.in_force(None, m.retired, now)]
+
+    # what is known --------------------------------------------------------------------------------------------
+
+    def fact(self, provider: str, path: str) -> Fact:
+        """One fact with its sources: `lab.fact("deepseek", "parameters.temperature")`. Prints readably."""
+        return Fact(self._facts[provider], path)
+
+    @property
+    def facts(self) -> Facts:
+        """All providers' facts as of the lab's moment, by name."""
+        return self._facts
+
+    @property
+    def clock(self) -> Clock:
+        """The lab's clock, which lessons may advance."""
+        return self._clock
+
+    # what happened --------------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> ExchangeLog:
+        """Every exchange that went through `lab.client`, oldest first."""
+        return self._log
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """What the live calls of this Lab have cost; local calls cost nothing."""
+        return self._budget.spent_usd
+
+    def live_note(self, provider: str, body: Mapping[str, Any]) -> str:
+        """In a sentence or two: where this body would go, or goes, and what that costs at most."""
+        known = self._facts[provider]
+        ceiling = self._ceiling(known, body)
+        where = known.address.base_url + known.address.paths["chat"]
+        price = known.sources_of(f"models.{body.get('model')}.prices") if body.get("model") in known.models else ()
+        dated = f" (price as of {price[0].as_of})" if price and ceiling is not None else ""
+        if provider in self._live:
+            return (
+                f"This call leaves this machine, to {where}. It costs at most {shown_usd(ceiling)}{dated}; "
+                f"spent so far: {shown_usd(self.spent_usd)} of {shown_usd(self._budget.limit_usd)}."
+            )
+        if provider == "lab":
+            return "This call stays on this machine: the lab's own models have no other place."
+        return (
+            f"This call stays on this machine. Started with LAB_LIVE={provider} and {known.key.variables[0]} set, the "
+            f"same cell would send it to {where}, for at most {shown_usd(ceiling)}{dated}."
+        )
+
+    # how it behaves -------------------------------------------------------------------------------------------
+
+    @property
+    def pace(self) -> Pace:
+        """'real': local providers take the time that their facts say. 'quick': as fast as the model runs."""
+        return self._server.pace
+
+    @contextmanager
+    def at_pace(self, pace: Pace) -> Iterator[None]:
+        """Another pace for the calls inside the `with` block."""
+        before = self._server.pace
+        self._server.pace = _pace(pace)
+        try:
+            yield
+        finally:
+            self._server.pace = before
+
+    def predict(self, id: str, guess: Any) -> Guess:
+                raise ParameterError(
+                    "the lab's own models are local by nature", where="Lab(live=…)", right="Name a provider"
+                )
+        from labkit.exercises.predictions import predict
+        from labkit.exercises.progress import Progress
+
+        return predict(id, guess, Progress(lab_home() / "progress.json"))
+
+    def __repr__(self) -> str:
+        return f"<{self._greeting()}>"
+
+    # inside ---------------------------------------------------------------------------------------------------
+
+    def _greeting(self) -> str:
+        mode = f"LIVE: {', '.join(self._live)}; the others local" if self._live else "local"
+        return f"The lab is ready · {mode} · {self._clock.now():%Y-%m-%d} · providers: {', '.join(self._facts)}"
+
+    def _local(self, provider: str, real: str) -> str:
+        return f"{self._server.url}/{provider}{urlsplit(real).path.rstrip('/')}"
+
+    def _live_keys(self, names: list[str]) -> dict[str, Secret]:
+        keys: dict[str, Secret] = {}
+        for name in names:
+            known = self._facts[name]
+            if name == "lab":
+                raise ParameterError(
+                    "the lab's own models are local by nature", where="Lab(live=…)", right="Name a provider"
+                )
+            secret = find(known.key.variables)
+            if secret is None:
+                page = f", from {known.key.page}" if known.key.page else ""
+                raise KeyMissing(
+                    f"{known.label} was asked for live, but no key is set",
+                    where="Lab(live=…)",
+                    right=f"The key stands in {' or '.join(known.key.variables)}{page}",
+                    do="Write it into .env beside lab.py and run this cell again, or leave live= out",
+                )
+            keys[name] = secret
+        return keys
+
+    def _ceiling(self, provider: Provider, body: Mapping[str, Any]) -> Decimal | None:
+        model = provider.models.get(str(body.get("model")))
+        return ceiling_usd(model, body, len(json.dumps(body)), self._clock) if model else None
+
+    def _transport(self) -> httpx.BaseTransport:
+        from labkit.wire import RecordingTransport, Route
+
+        routes = [
+            Route(name, self.url(name), "live" if name in self._live else "local", self._live.get(name))
+            for name in self._facts
+        ]
+        return RecordingTransport(log=self._log, routes=routes, allow=self._reserve, settle=self._settle)
+
+    def _reserve(self, request: httpx.Request, route: Route) -> Reserved | None:
+        """Set aside the most that a live call may cost, before it is sent; asking for lists of models is free."""
+        if request.method != "POST":
+            return None
+        body = _json_object(request.content)
+        known = self._facts[route.provider]
+        model = known.models.get(str(body.get("model")))
+        ceiling = ceiling_usd(model, body, len(request.content), self._clock) if model else None
+        held = self._budget.reserve(ceiling, f"this call to {known.label}")
+        if route.provider not in self._announced:
+            self._announced.add(route.provider)
+            print(
+                f"First live call to {known.label}: model {body.get('model')}, at most {shown_usd(ceiling)}, "
+                f"budget {shown_usd(self._budget.limit_usd)}."
+            )
+        return Reserved(held, model)
+
+    def _settle(self, exchange: Exchange, reserved: Reserved | None) -> None:
+        if reserved is None:
+            return
+        usage = exchange.usage
+        failed = exchange.response is None or exchange.response.status >= 400
+        cost = Decimal(0) if failed else None
+        if usage and "prompt_tokens" in usage and reserved.model is not None:
+            cost = usage_usd(reserved.model, usage, self._clock)
+        self._budget.settle(reserved.held_usd, cost)
+
+
+class Reserved(NamedTuple):
+    """What a live call has set aside, and the model that it asked for."""
+
+    held_usd: Decimal
+    model: ModelFacts | None
+
+
+class Fact:
+    """What the facts say at one place, with sources and dates."""
+
+    def __init__(self, provider: Provider, path: str) -> None:
+        self.provider, self.path = provider.label, path
+        self.sources = provider.sources_of(path)
+        value: Any = provider
+        rest = path.split(".")
+        while rest:
+            for cut in range(len(rest), 0, -1):  # ids hold dots: 'gpt-4.1'
+                key = ".".join(rest[:cut])
+                found = value.get(key, _NOTHING) if isinstance(value, Mapping) else getattr(value, key, _NOTHING)
+                if found is not _NOTHING:
+                    value, rest = found, rest[cut:]
+                    break
+            else:
+                value, rest = None, []
+        self.value = value
+
+    def __str__(self) -> str:
+        sources = "; ".join(f"{s.url or s.what} (as of {s.as_of})" for s in self.sources)
+        return f"{self.provider}, {self.path}: {_plain(self.value)}\nSource: {sources}"
+
+    __repr__ = __str__
+
+
+_NOTHING = object()
+
+
+def _plain(value: Any) -> str:
+    if hasattr(value, "model_dump"):
+        kept = value.model_dump(exclude_defaults=True, exclude={"source", "evidence"}, mode="json")
+        cases = kept.pop("cases", ())
+        parts = [f"{name} {_plain(inner)}" for name, inner in kept.items() if not isinstance(inner, dict)]
+        for case in cases:
+            when = ", ".join(f"{k} {_plain(v)}" for k, v in case["when"].items() if v not in ((), {}, None, [], ""))
+            parts.append(f"when {when}: {case['then'].get('fate', 'as above')}")
+        return "; ".join(parts)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(item) for item in value)
+    return "not stated" if value is None else str(value)
+
+
+def _server(facts: Facts, clock: Clock, pace: Pace, seed: int) -> LocalServer:
+    """The kernel's server for that moment: made once, reset for each new Lab."""
+    from labkit.sim import LocalServer
+
+    with _servers_lock:
+        server = _servers.get(facts.moment)
+        if server is None:
+            server = LocalServer(facts, clock=clock, pace=pace, seed=seed)
+            server.start()
+            atexit.register(server.stop)
+            _servers[facts.moment] = server
+        else:
+            server.reset(clock=clock, pace=pace, seed=seed)
+    return server
+
+
+def _names(value: str | Iterable[str]) -> list[str]:
+    items = value.split(",") if isinstance(value, str) else list(value)
+    return [item.strip() for item in items if item.strip()]
+
+
+def _pace(value: str | None) -> Pace:
+    chosen = (value or os.environ.get("LAB_PACE") or "real").strip().lower()
+    if chosen not in ("real", "quick"):
+        raise ParameterError(
+            f"{chosen!r} is no pace",
+            where="pace (or LAB_PACE)",
+            right=f"'real' or 'quick'. {did_you_mean(chosen, ['real', 'quick'])}".strip(),
+        )
+    return cast(Pace, chosen)
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
