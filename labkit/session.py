@@ -191,9 +191,7 @@ class Lab:
             self._server.pace = before
 
     def predict(self, id: str, guess: Any) -> Guess:
-                raise ParameterError(
-                    "the lab's own models are local by nature", where="Lab(live=…)", right="Name a provider"
-                )
+        """Commit to a guess before an experiment; `...` shows the question. `.reveal(actual)` sets both together."""
         from labkit.exercises.predictions import predict
         from labkit.exercises.progress import Progress
 
