@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,9 +58,9 @@ def clean(env: dict[str, str], home: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def outside_env() -> Iterator[dict[str, str]]:
+def outside_env() -> dict[str, str]:
     """The environment for a process that may use the network: what the test run itself was started with, less keys."""
-    yield {
+    return {
         name: value
         for name, value in ORIGINAL.items()
         if not name.upper().endswith(SECRET) and not name.startswith("LAB_") and name != "PYTHONPATH"

@@ -61,8 +61,8 @@ def unfit():
         return "%s A fitting one is here. Run: %s lab.py %s" % (sentence, found, " ".join(sys.argv[1:]))
     return (
         "%s Get one from python.org/downloads, or with 'winget install Python.Python.3.13' (Windows), "
-        "'brew install python@3.13' (macOS), 'sudo apt install python3 python3-venv' (Debian 12, Ubuntu 24.04 or newer), "
-        "or with uv: 'uv run --no-project --python 3.13 lab.py'." % sentence
+        "'brew install python@3.13' (macOS), 'sudo apt install python3 python3-venv' (Debian 12, Ubuntu 24.04 or "
+        "newer), or with uv: 'uv run --no-project --python 3.13 lab.py'." % sentence
     )
 
 
@@ -71,16 +71,16 @@ if __name__ == "__main__" and unfit():
     sys.exit(1)
 
 # From here on the Python is a fitting one.
-import contextlib  # noqa: E402
-import errno  # noqa: E402
-import hashlib  # noqa: E402
-import json  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import signal  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
+import contextlib
+import errno
+import hashlib
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
 
 VENV = Path(ROOT, ".venv")
 STATE = VENV / ".lab-state.json"
@@ -194,7 +194,7 @@ def only_one():
         if VENV.is_symlink() or (VENV.exists() and not VENV.is_dir()):
             put_aside()
         VENV.mkdir(exist_ok=True)
-        file = open(LOCK, "a+b")  # noqa: SIM115
+        file = open(LOCK, "a+b")
         try:
             take(file)
             if not LOCK.exists() or not os.path.samestat(os.fstat(file.fileno()), os.stat(LOCK)):
@@ -369,8 +369,8 @@ MEANINGS = [
     (
         ("do not match the hashes", "hash mismatch", "hashes are required", "in --require-hashes mode"),
         Untouched,
-        "A package does not have the hash that the lock states. Get the lock back with 'git checkout -- *.lock' and try "
-        "again; if it happens again, whatever stands between you and the package index alters the files.",
+        "A package does not have the hash that the lock states. Get the lock back with 'git checkout -- *.lock' and "
+        "try again; if it happens again, whatever stands between you and the package index alters the files.",
     ),
     (
         ("couldn't parse requirement", "invalid requirement", "expected package name", "couldn't parse"),
@@ -403,8 +403,8 @@ MEANINGS = [
     (
         ("permission denied", "access is denied", "errno 13", "os error 13", "winerror 5", "winerror 32"),
         Trouble,
-        "A file in .venv, or in the installer's cache, cannot be written. Close a lab that is still open and run the same "
-        "again; the folder must be yours.",
+        "A file in .venv, or in the installer's cache, cannot be written. Close a lab that is still open and run the "
+        "same again; the folder must be yours.",
     ),
 ]
 
@@ -448,8 +448,8 @@ def told(error):
         return MEANINGS[0][2]
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
-            "%s cannot be written (%s). The lab makes .venv and my/ in its own folder: move the folder to where you may "
-            "write, or make it yours." % (where, error.strerror)
+            "%s cannot be written (%s). The lab makes .venv and my/ in its own folder: move the folder to where you "
+            "may write, or make it yours." % (where, error.strerror)
         )
     return "%s: %s. Run the same again; if it stays, remove %s first." % (where, error.strerror, VENV)
 

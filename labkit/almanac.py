@@ -56,8 +56,22 @@ def _invented(known: facts.Facts) -> Iterator[str]:
 
 # Below these keys stands what goes over the wire, where null is a value and not an unknown.
 WIRE = {
-    "body", "cases", "chunk_extra", "default", "delta_extra", "enum", "extra", "first_delta", "first_delta_thinking",
-    "headers", "last_delta", "message_extra", "needs", "off", "usage", "thinking_usage",
+    "body",
+    "cases",
+    "chunk_extra",
+    "default",
+    "delta_extra",
+    "enum",
+    "extra",
+    "first_delta",
+    "first_delta_thinking",
+    "headers",
+    "last_delta",
+    "message_extra",
+    "needs",
+    "off",
+    "usage",
+    "thinking_usage",
 }
 
 

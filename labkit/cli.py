@@ -87,7 +87,12 @@ def serve(words: Words) -> int:
     from labkit.serving import serve
 
     return serve(
-        port=words.port, host=words.host, allow_hosts=words.allow_host, day=words.day, pace=words.pace, as_json=words.json
+        port=words.port,
+        host=words.host,
+        allow_hosts=words.allow_host,
+        day=words.day,
+        pace=words.pace,
+        as_json=words.json,
     )
 
 
@@ -150,10 +155,16 @@ def _test_options(one: argparse.ArgumentParser) -> None:
 
 def _serve_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--port", type=int, default=8765, help="8765 unless given")
-    one.add_argument("--host", default="127.0.0.1", help="another address to listen on, for a container; off by default")
-    one.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a Host header to answer to as well")
+    one.add_argument(
+        "--host", default="127.0.0.1", help="another address to listen on, for a container; off by default"
+    )
+    one.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a Host header to answer to as well"
+    )
     one.add_argument("--day", help="make the providers what they were on that day, YYYY-MM-DD")
-    one.add_argument("--pace", choices=("real", "quick"), default="real", help="answer as fast as the real ones, or at once")
+    one.add_argument(
+        "--pace", choices=("real", "quick"), default="real", help="answer as fast as the real ones, or at once"
+    )
     one.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
 
 

@@ -31,7 +31,9 @@ class Desk:
         """The lab's notebooks in order. Raises ConfigError when there is none: the clone is not whole."""
         found = sorted(self.notebooks.glob("[0-9]*.ipynb"))
         if not found:
-            raise ConfigError("no notebook is here", where=str(self.notebooks), do="Restore them: git checkout -- notebooks")
+            raise ConfigError(
+                "no notebook is here", where=str(self.notebooks), do="Restore them: git checkout -- notebooks"
+            )
         return found
 
     def lay_out(self) -> tuple[list[Path], list[Path]]:
@@ -72,7 +74,9 @@ class Desk:
         found = named.get(word.zfill(2))
         if found is None:
             raise ParameterError(
-                f"there is no notebook {number!r}", where="fresh", right=f"There are {', '.join(named)}",
+                f"there is no notebook {number!r}",
+                where="fresh",
+                right=f"There are {', '.join(named)}",
                 do=did_you_mean(number, [o.stem for o in named.values()]),
             )
         return found
@@ -157,6 +161,8 @@ def _part(path: Path, data: bytes) -> Path:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise StorageError(
-            f"it cannot be written ({error.strerror})", where=str(path), do="Check the folder's permissions and free space"
+            f"it cannot be written ({error.strerror})",
+            where=str(path),
+            do="Check the folder's permissions and free space",
         ) from None
     return part

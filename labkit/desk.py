@@ -34,9 +34,9 @@ def open_lab(*, port: int | None = None, browser: bool = True) -> int:
     made, newer = desk().lay_out()
     for original in newer:
         number = original.name.split("-")[0]
-        print(f"notebooks/{original.name} is newer than your copy. `python lab.py fresh {number}` puts the new one beside it.")
+        print(f"notebooks/{original.name} is newer than your copy. Have both: python lab.py fresh {number}")
     if made:
-        print(f"{len(made)} notebook{'s' if len(made) > 1 else ''} copied to my/: work there, the originals stay as they are.")
+        print(f"{len(made)} notebook{'s' if len(made) > 1 else ''} copied to my/, which is yours to write in.")
     folder = lab_home() / "jupyter"
     sign(desk().pristine(), folder)
     first = desk().my / desk().originals()[0].name
@@ -92,7 +92,7 @@ def _serve(first: Path, folder: Path, port: int, browser: bool) -> int:
     paths = [str(folder / "config"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("You are root here: whoever opens the address below can do what root can. Better run the lab as a plain user.")
+        print("You are root, and so is whoever opens the address below. Better run the lab as a plain user.")
 
     from jupyterlab.labapp import LabApp
 
@@ -106,7 +106,8 @@ def _serve(first: Path, folder: Path, port: int, browser: bool) -> int:
     except SystemExit as end:
         if end.code:
             raise ServerError(
-                f"JupyterLab did not start (exit status {end.code})", where=f"port {port}",
+                f"JupyterLab did not start (exit status {end.code})",
+                where=f"port {port}",
                 do="Run it again with LAB_DEBUG=1 in the environment to see what JupyterLab says",
             ) from None
     print("The lab is closed.")
@@ -119,5 +120,7 @@ def _write_defaults(path: Path) -> None:
         path.write_text(json.dumps(SETTINGS, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise StorageError(
-            f"it cannot be written ({error.strerror})", where=str(path), do="Set LAB_HOME to a folder that you may write"
+            f"it cannot be written ({error.strerror})",
+            where=str(path),
+            do="Set LAB_HOME to a folder that you may write",
         ) from None

@@ -35,9 +35,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything; a check that cannot be made is itself a finding."""
-    looks: list[Callable[[], list[Finding]]] = [
-        _python, _venv, _home, _copies, _facts, _weights, _ports, _proxy, _keys
-    ]
+    looks: list[Callable[[], list[Finding]]] = [_python, _venv, _home, _copies, _facts, _weights, _ports, _proxy, _keys]
     found: list[Finding] = []
     for look in looks:
         try:
@@ -149,12 +147,18 @@ def _ports() -> list[Finding]:
         with socket.socket() as probe:
             probe.settimeout(1)
             taken = probe.connect_ex(("127.0.0.1", port)) == 0
-        found.append(Finding(f"port {port}", f"in use ({use} then takes or needs another)" if taken else f"free for {use}"))
+        found.append(
+            Finding(f"port {port}", f"in use ({use} then takes or needs another)" if taken else f"free for {use}")
+        )
     return found
 
 
 def _proxy() -> list[Finding]:
-    names = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") if os.environ.get(name) or os.environ.get(name.lower())]
+    names = [
+        name
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        if os.environ.get(name) or os.environ.get(name.lower())
+    ]
     says = f"{', '.join(names)} set; local calls go round it" if names else "none"
     return [Finding("proxy", says)]
 
@@ -166,5 +170,3 @@ def _keys() -> list[Finding]:
 def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 100 else text[:99] + "…"
-
-

@@ -1,4 +1,4 @@
-"""All tests, as `python lab.py test` runs them: the unit tests, then every notebook cell by cell against its stored output.
+"""All tests, as `python lab.py test` runs them: the unit tests, then each notebook against its stored outputs.
 
 It only starts pytest; what a test may do (no outside network, no keys, a LAB_HOME of its own) is `conftest.py`'s
 business at the top of the clone.
@@ -14,7 +14,13 @@ from importlib.util import find_spec
 from labkit.copies import ROOT
 from labkit.errors import ConfigError
 
-STRICT = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", "--nbval-sanitize-with", "tests/nbval-sanitize.cfg"]
+STRICT = [
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=60",
+    "--nbval-sanitize-with",
+    "tests/nbval-sanitize.cfg",
+]
 NOTEBOOKS = ["notebooks", "tests/notebooks"]
 NOTHING_COLLECTED = 5  # pytest's exit status
 
@@ -26,7 +32,9 @@ def run_tests(arguments: Sequence[str] = ()) -> int:
     Raises ConfigError when the test tools are not installed.
     """
     if find_spec("hypothesis") is None or not (ROOT / "tests").is_dir():
-        raise ConfigError("the test tools are not installed", do="Run `python lab.py test` in the lab's folder: it installs them")
+        raise ConfigError(
+            "the test tools are not installed", do="Run `python lab.py test` in the lab's folder: it installs them"
+        )
     statuses = [_pytest(part) for part in parts(arguments)]
     told = [status for status in statuses if status != NOTHING_COLLECTED]
     return next((status for status in told if status), 0) if told else NOTHING_COLLECTED

@@ -17,12 +17,16 @@ from lab_guard import OutsideRefused, is_inside
 import conftest
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", b"localhost", "", None, "no-such.invalid"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", b"localhost", "", None, "no-such.invalid"]
+)
 def test_this_machine_is_inside(host: object) -> None:
     assert is_inside(host)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "example.com", "127.0.0.1.example.com", "2001:db8::1", "10.0.0.1", "invalid.example"])
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "example.com", "127.0.0.1.example.com", "2001:db8::1", "10.0.0.1", "invalid.example"]
+)
 def test_everything_else_is_outside(host: str) -> None:
     assert not is_inside(host)
 
@@ -73,12 +77,22 @@ def test_no_variable_that_holds_a_key_or_a_proxy_is_left() -> None:
     code = "import json, os; print(json.dumps(dict(os.environ)))"
     child = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout)
     for env in (dict(os.environ), child):
-        left = [name for name in env if name.upper().endswith((*conftest.SECRET, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"))]
+        left = [
+            name for name in env if name.upper().endswith((*conftest.SECRET, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"))
+        ]
         assert left == []
 
 
 def test_the_cleaning_takes_keys_proxies_and_the_labs_settings_and_nothing_else() -> None:
-    given = {"DEEPSEEK_API_KEY": "x", "HF_TOKEN": "x", "all_proxy": "x", "LAB_LIVE": "x", "LAB_CI": "1", "PATH": "/bin", "TZ": "Asia/Tokyo"}
+    given = {
+        "DEEPSEEK_API_KEY": "x",
+        "HF_TOKEN": "x",
+        "all_proxy": "x",
+        "LAB_LIVE": "x",
+        "LAB_CI": "1",
+        "PATH": "/bin",
+        "TZ": "Asia/Tokyo",
+    }
     cleaned = conftest.clean(given, "/home/of/tests")
     assert {name for name in given if name in cleaned} == {"LAB_CI", "PATH", "TZ"}
     assert cleaned["TZ"] == "UTC"

@@ -1,3 +1,3 @@
-"""Python imports this at start where the folder is on PYTHONPATH: kernels, servers and SDKs that tests start are guarded."""
+"""Python imports this at its start where the folder is on PYTHONPATH: whatever a test starts is guarded."""
 
 import lab_guard  # noqa: F401
