@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from labkit.errors import ParameterError
 from labkit.lm.exact import FLOAT32_ERROR, decide
-from labkit.lm.model import Model
+from labkit.lm.model import Cache, Model
 from labkit.lm.sampler import Sampling, log_softmax
+from labkit.lm.stops import StopFinder
 from labkit.lm.tokens import CONTROL, TextStream, Tokenizer
 
 FinishReason = Literal["stop", "length"]
@@ -66,41 +67,6 @@ def uniform(key: bytes, choice: int, step: int) -> float:
     message = choice.to_bytes(8, "big") + step.to_bytes(8, "big") + key
     digest = hashlib.blake2b(message, digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53
-
-
-class StopFinder:
-    """Releases text as it comes, up to the first stop string; what may be the beginning of one is held back.
-
-    The stop string that is complete first ends the text, of two that are complete at once the longer; so the result
-    does not depend on how the text was cut.
-
-    >>> finder = StopFinder(["END"])
-    >>> [finder.push(text) for text in ("one E", "N", "E", "ND two")], finder.found
-    (['one ', '', 'EN', ''], True)
-    """
-
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = sorted(stops, key=len, reverse=True)
-        self._held = ""
-        self.found = False
-
-    def push(self, text: str) -> str:
-        """The text that is now certain to belong; '' once a stop string was found."""
-        if self.found or not self._stops:
-            return "" if self.found else text
-        text = self._held + text
-        hits = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
-        if hits:
-            self.found, self._held = True, ""
-            return text[: min(hits)[1]]
-        held = max(_overlap(text, stop) for stop in self._stops)
-        released, self._held = text[: len(text) - held], text[len(text) - held :]
-        return released
-
-    def close(self) -> str:
-        """What was held back and turned out to be no stop string."""
-        held, self._held = self._held, ""
-        return held
 
 
 @dataclass
@@ -200,13 +166,12 @@ class LanguageModel:
         first = self.model.cache(1, len(prompt), dtype)
         logits = np.repeat(self.model.step([prompt], first), n, axis=0)
         cache = first.repeated(n, len(prompt) + limit)
+        exact = _ExactLogits(self.model, prompt, len(prompt) + limit)
         for step in range(limit):
-            remade: dict[tuple[int, ...], NDArray[Any]] = {}
             finished: list[int] = []
             for row, choice in enumerate(choices):
-                token, values = self._choose(
-                    logits[row], prompt, choice, sampling, uniform(key, choice.index, step), remade
-                )
+                u = uniform(key, choice.index, step)
+                token, values = _choose(logits[row], choice, sampling, u, exact)
                 piece = self._advance(choice, token, limit)
                 if logprobs is not None and piece.token_ids:
                     piece = Piece(
@@ -226,27 +191,6 @@ class LanguageModel:
             if not choices:
                 return
             logits = self.model.step([[choice.ids[-1]] for choice in choices], cache)
-
-    def _choose(
-        self,
-        logits: NDArray[Any],
-        prompt: list[int],
-        choice: _Choice,
-        sampling: Sampling,
-        u: float,
-        remade: dict[tuple[int, ...], NDArray[Any]],
-    ) -> tuple[int, NDArray[Any]]:
-        """The next token of a choice, and the logits it was chosen from. remade: float64 logits made in this step."""
-        error = FLOAT32_ERROR if logits.dtype == np.float32 else 0.0
-        token, certain = decide(logits, sampling, u, error=error, counts=choice.counts, seen=choice.seen)
-        if not certain:
-            text = tuple(choice.ids)
-            if text not in remade:
-                ids = [*prompt, *text]
-                remade[text] = self.model.step([ids], self.model.cache(1, len(ids), np.float64))[0]
-            logits = remade[text]
-            token, _ = decide(logits, sampling, u, counts=choice.counts, seen=choice.seen)
-        return token, logits
 
     def _advance(self, choice: _Choice, token: int, limit: int) -> Piece:
         """Add a token to a choice and say what that releases."""
@@ -270,11 +214,42 @@ class LanguageModel:
         return choice.finder.push(choice.stream.close()) + choice.finder.close()
 
 
-def _overlap(text: str, stop: str) -> int:
-    """The length of the longest end of `text` that is a beginning of `stop`, but not all of it."""
-    return next(
-        (length for length in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-length:])), 0
-    )
+class _ExactLogits:
+    """Float64 logits of the choices of one prompt, for the steps that float32 cannot decide.
+
+    Each choice's float64 cache begins at its first such step and catches up at the next, so that a text in which many
+    steps are undecided (a flat distribution) costs about twice the time, not the square of its length.
+    """
+
+    def __init__(self, model: Model, prompt: list[int], capacity: int) -> None:
+        self._model, self._prompt, self._capacity = model, prompt, capacity
+        self._first: tuple[Cache, NDArray[Any]] | None = None
+        self._caches: dict[int, Cache] = {}
+
+    def after(self, choice: _Choice) -> NDArray[Any]:
+        """The logits (V,) after a choice's tokens so far; to be asked once a step at most."""
+        if self._first is None:
+            cache = self._model.cache(1, len(self._prompt), np.float64)
+            self._first = cache, self._model.step([self._prompt], cache)[0]
+        cache, logits = self._first
+        if not choice.ids:
+            return logits
+        if choice.index not in self._caches:
+            self._caches[choice.index] = cache.repeated(1, self._capacity)
+        cache = self._caches[choice.index]
+        return self._model.step([choice.ids[cache.length - len(self._prompt) :]], cache)[0]
+
+
+def _choose(
+    logits: NDArray[Any], choice: _Choice, sampling: Sampling, u: float, exact: _ExactLogits
+) -> tuple[int, NDArray[Any]]:
+    """The next token of a choice and the logits it was chosen from: those given, or exact ones where these cannot tell."""
+    error = FLOAT32_ERROR if logits.dtype == np.float32 else 0.0
+    token, certain = decide(logits, sampling, u, error=error, counts=choice.counts, seen=choice.seen)
+    if not certain:
+        logits = exact.after(choice)
+        token, _ = decide(logits, sampling, u, counts=choice.counts, seen=choice.seen)
+    return token, logits
 
 
 def _logprob(logits: NDArray[Any], token: int, n_top: int) -> TokenLogprob:

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from labkit.errors import ModelFileError, ParameterError
 from labkit.lm.files import RESTORE, check_tensors, read_json, read_safetensors
+from labkit.lm.threads import use_one_thread
 
 Floats = NDArray[np.floating[Any]]
 
@@ -153,6 +154,7 @@ class Model:
     @classmethod
     def load(cls, folder: str | Path) -> Model:
         """Read `config.json` and `model.safetensors` in `folder`. Raises ModelFileError when they are not whole."""
+        use_one_thread()
         folder = Path(folder)
         config = ModelConfig.from_file(folder / "config.json")
         path = folder / "model.safetensors"
