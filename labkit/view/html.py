@@ -1,0 +1,126 @@
+"""The one place that escapes and styles HTML.
+
+Everything is built to survive an untrusted notebook, where JupyterLab keeps inline styles but drops <style>, <svg>,
+scripts and ids, and to read well on light and dark: text takes the page's own colour, tones are only borders and
+always come with a word, and long lines wrap. Output depends on its arguments alone.
+
+Headings, cells, words and remarks are text and escaped here; `Html`, which these functions return, passes as it is.
+What a `body` parameter takes is markup, made by these functions: text goes there through `escape` or `pre`. Bars are
+in `view.bars`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+# Mid-tones that stand out on white and on dark alike.
+TONES = {"good": "#2f9e5f", "warn": "#c77d0a", "bad": "#d9493f", "info": "#3f86cc", "plain": "#8c8c8c"}
+
+MONO = "font-family: monospace; font-size: 12px; line-height: 1.45"
+WRAP = "white-space: pre-wrap; overflow-wrap: anywhere; word-break: break-word"
+
+# Controls but tab and line feed; bidirectional overrides, isolates and marks; zero-width signs but the joiners that
+# emoji and Persian need; line separators; tag characters; lone surrogates.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+class Html(str):
+    """Markup that is safe to show: made by this module, or vouched for by whoever wrote it out."""
+
+    __slots__ = ()
+
+
+def visible(text: str) -> str:
+    """`text` with every sign that acts without being seen shown instead: ANSI escapes, bidi overrides, zero widths.
+
+    Controls become their pictures (␛), others their code (‹U+202E›). Tab and line feed stay; CR before LF goes.
+
+    >>> visible("\\x1b[31mred\\u202e")
+    '␛[31mred‹U+202E›'
+    """
+    return _UNSEEN.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def escape(text: object) -> Html:
+    """Text as inert HTML; `Html` passes as it is."""
+    return text if isinstance(text, Html) else Html(html.escape(visible(str(text))))
+
+
+def join(parts: Iterable[object], between: str = "") -> Html:
+    """Parts one after the other, each escaped unless it is `Html`."""
+    return Html(escape(between).join(escape(part) for part in parts))
+
+
+def card(title: object, body: str, tone: str = "plain") -> Html:
+    """A block with a heading and a border on its left in the colour of `tone`: good, warn, bad, info or plain.
+
+    body: markup.
+    """
+    return Html(
+        f'<div style="border-left: 4px solid {TONES[tone]}; padding: 2px 0 4px 12px; margin: 8px 0">'
+        f'<div style="font-weight: bold; margin-bottom: 4px; overflow-wrap: anywhere">{escape(title)}</div>'
+        f"{body}</div>"
+    )
+
+
+def badge(word: object, tone: str = "plain") -> Html:
+    """A word in a frame of its tone's colour: the word says it, the colour only helps."""
+    return Html(
+        f'<span style="border: 1px solid {TONES[tone]}; border-radius: 8px; padding: 0 8px; '
+        f'font-weight: normal; white-space: nowrap">{escape(word)}</span>'
+    )
+
+
+def pre(text: object) -> Html:
+    """Text as it is, in fixed width; long lines wrap."""
+    return Html(f'<pre style="margin: 0; padding: 0; {MONO}; {WRAP}">{escape(text)}</pre>')
+
+
+def note(text: object) -> Html:
+    """A remark in smaller type."""
+    return Html(f'<div style="font-size: 12px; margin: 4px 0; overflow-wrap: anywhere">{escape(text)}</div>')
+
+
+def details(summary: object, body: str) -> Html:
+    """A block that is closed until it is clicked. body: markup."""
+    return Html(
+        f'<details style="margin: 4px 0"><summary style="cursor: pointer; font-size: 12px">{escape(summary)}</summary>'
+        f"{body}</details>"
+    )
+
+
+def folded(text: str, at: int = 4000) -> Html:
+    """`pre`, of which what goes beyond `at` characters is closed until clicked. Nothing is left out."""
+    if len(text) <= at:
+        return pre(text)
+    end = text.rfind("\n", at // 2, at) + 1 or at
+    return join([pre(text[:end]), details(f"{len(text) - end:,} more characters", pre(text[end:]))])
+
+
+def table(rows: Iterable[Sequence[object]], head: Sequence[object] = (), numbers: Iterable[int] = ()) -> Html:
+    """A table, left aligned but for the columns counted in `numbers` (from 0). Cells are text or `Html`."""
+    right = frozenset(numbers)
+    cell = "padding: 2px 10px; vertical-align: top; overflow-wrap: anywhere; max-width: 480px; text-align: "
+    sides = ("left", "right")
+
+    def line(tag: str, cells: Sequence[object]) -> str:
+        return "".join(f'<{tag} style="{cell}{sides[i in right]}">{escape(c)}</{tag}>' for i, c in enumerate(cells))
+
+    top = f"<thead><tr>{line('th', head)}</tr></thead>" if head else ""
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return Html(
+        f'<table style="border-collapse: collapse; margin: 4px 0; font-size: 13px; table-layout: auto">'
+        f"{top}<tbody>{body}</tbody></table>"
+    )
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"‹U+{code:04X}›"
