@@ -1,0 +1,44 @@
+"""Sliders over plain functions. Each widget draws what a function here, callable alone, has worked out.
+
+    widgets.next_token_view(logits, tokenizer, temperature=0.7)   the plain function: rows, numbers, text, HTML
+    widgets.temperature(logits, tokenizer)                        the same under a slider
+
+Only `panel` and the modules of single widgets load ipywidgets, and only when a widget is asked for; the plain functions
+work without it. No widget makes a call: it redraws from what it was given.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import LabError, did_you_mean
+
+if TYPE_CHECKING:
+    from labkit.widgets.next_token import next_token_view as next_token_view
+    from labkit.widgets.temperatures import temperature as temperature
+
+_HOME = {"next_token_view": "labkit.widgets.next_token", "temperature": "labkit.widgets.temperatures"}
+__all__ = ["next_token_view", "temperature"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'labkit.widgets' has no attribute {name!r}. {did_you_mean(name, _HOME)}".rstrip())
+    try:
+        module = import_module(_HOME[name])
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "ipywidgets":
+            raise
+        raise LabError(
+            "sliders need ipywidgets, and it is not installed in this kernel's Python",
+            where=f"widgets.{name}",
+            right="What a slider draws, widgets.next_token_view(logits, tokenizer, temperature) gives without it",
+            do='Run `python lab.py`, which installs it, or `pip install "ipywidgets>=8.1"`, and restart the kernel',
+        ) from None
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,100 @@
+"""What a widget of the lab is made of: labelled controls over one picture, and the same picture without widgets.
+
+Core ipywidgets 8 only. The picture is an HTML widget written from `observe`, never an Output: nothing is printed, so a
+notebook's checks see the same cell outputs with and without a browser. While one move is being drawn the browser keeps
+the next ones back and then sends the newest (ipywidgets' throttle), so a fast drag does not queue.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, Protocol
+
+import ipywidgets
+import traitlets
+
+from labkit.errors import ParameterError
+
+
+class Picture(Protocol):
+    """What a plain function returns and a panel shows."""
+
+    def __str__(self) -> str: ...
+
+    def _repr_html_(self) -> str: ...
+
+
+class NumberControl:
+    """A slider and, beside it, a field that takes the same number typed; both labelled, both by keyboard.
+
+    label: what the number is called.  minimum, maximum, step: of the slider; the field takes any number between.
+    """
+
+    def __init__(self, label: str, value: float, *, minimum: float, maximum: float, step: float) -> None:
+        self.label, self.minimum, self.maximum = label, minimum, maximum
+        value = self.checked(value)
+        # Without this width ipywidgets cuts a description off after 80 pixels.
+        whole = {"description_width": "initial"}
+        self.slider = ipywidgets.FloatSlider(
+            value=value, min=minimum, max=maximum, step=step, description=label, readout=False, style=whole,
+            layout=ipywidgets.Layout(width="380px", max_width="100%"),
+            tooltip=f"{label}, {minimum:g} to {maximum:g}: drag, or use the arrow keys",
+        )
+        self.field = ipywidgets.BoundedFloatText(
+            value=value, min=minimum, max=maximum, step=step, description="or type it", style=whole,
+            layout=ipywidgets.Layout(width="150px"), tooltip=f"{label}, a number from {minimum:g} to {maximum:g}",
+        )
+        traitlets.link((self.slider, "value"), (self.field, "value"))
+        self.box = ipywidgets.HBox([self.slider, self.field], layout=ipywidgets.Layout(flex_flow="row wrap"))
+
+    @property
+    def value(self) -> float:
+        return float(self.slider.value)
+
+    def set(self, value: float) -> None:
+        """Move both. Raises ParameterError for a number outside the range, where a drag would stop at its end."""
+        self.slider.value = self.checked(value)
+
+    def checked(self, value: float) -> float:
+        """`value` as a float, if it is a number in the range."""
+        right = f"Give a number from {self.minimum:g} to {self.maximum:g}"
+        number: Any = value  # from a notebook: anything can come
+        if isinstance(number, bool) or not isinstance(number, Real):
+            raise ParameterError(f"{value!r} is no number", where=self.label, right=right)
+        if not self.minimum <= float(value) <= self.maximum:
+            raise ParameterError(f"{value!r} is outside the slider's range", where=self.label, right=right)
+        return float(value)
+
+
+class Panel(ABC):
+    """Controls above a picture; drawn anew when a control moves. A subclass says what the picture is.
+
+    Shown by Jupyter as the widget where one can live, else as the picture at the moment of showing (text and HTML): a
+    reader on GitHub, an untrusted notebook or a terminal sees that.
+    """
+
+    def __init__(self, controls: Sequence[NumberControl]) -> None:
+        self.controls = list(controls)
+        self.screen = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%"))
+        self.box = ipywidgets.VBox([*(control.box for control in self.controls), self.screen])
+        for control in self.controls:
+            control.slider.observe(self._draw, "value")
+        self._draw()
+
+    @property
+    @abstractmethod
+    def view(self) -> Picture:
+        """What is on the screen, from the plain function."""
+
+    def _draw(self, change: object = None) -> None:
+        self.screen.value = self.view._repr_html_()
+
+    def __repr__(self) -> str:
+        return str(self.view)
+
+    def _repr_mimebundle_(self, **asked: Any) -> dict[str, Any]:
+        view = self.view
+        widget: dict[str, Any] = self.box._repr_mimebundle_(**asked) or {}
+        return {**widget, "text/plain": str(view), "text/html": view._repr_html_()}
