@@ -57,7 +57,7 @@ def clean(env: dict[str, str], home: str) -> dict[str, str]:
     return {**kept, **FIXED, **own}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def outside_env() -> dict[str, str]:
     """The environment for a process that may use the network: what the test run itself was started with, less keys."""
     return {
