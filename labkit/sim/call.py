@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from labkit.facts.schema import Answer, Provider, fill
 from labkit.sim.draws import Ids, to_json
-from labkit.sim.pace import Pace
 from labkit.sim.records import Record
 from labkit.sim.world import World
 
@@ -38,7 +37,6 @@ class Reply:
     headers: dict[str, str]
     body: bytes | AsyncIterator[bytes]
     lab: dict[str, str] = field(default_factory=dict)
-    pace: Pace | None = None
 
 
 def refusal(call: Call, answer: Answer) -> Reply:

@@ -7,7 +7,6 @@ own, and recorded refusals show one fault at a time.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,11 +17,11 @@ from labkit.sim.body import LIMIT_BYTES, NotJson, end_of, read_json
 from labkit.sim.call import Call, Reply, provider_headers
 from labkit.sim.conversation import Message, read_messages
 from labkit.sim.draws import canonical, to_json
-from labkit.sim.engine import Ask, Part, Start, TooLong, speak
+from labkit.sim.engine import Ask, Start, TooLong, speak
+from labkit.sim.openai_reply import Answered
 from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
-from labkit.sim.refusal import refuse, shown, type_words
-from labkit.sim.workers import Job
+from labkit.sim.refusal import fits, refuse, shown, type_words
 
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty")
 NOT_YET = (
@@ -36,8 +35,8 @@ NOT_YET = (
     "prediction",
 )
 """Parameters that the provider honours and the lab's models do not serve yet: an x-lab-note says so."""
-NOT_OF_THE_TEXT = ("stream", "stream_options", "user", "metadata", "store")
-"""Parameters that leave the text as it is: with or without them, a request is the same request."""
+NOT_OF_THE_TEXT = ("stream", "stream_options", "logprobs", "top_logprobs")
+"""Parameters that leave the text as it is: with or without them a request draws the same tokens."""
 
 
 async def answer(call: Call) -> Reply:
@@ -124,6 +123,7 @@ def _read(call: Call) -> _Chat:
     thinking = provider.thinks(model, body)
     treated = treat(provider, model, body, thinking=thinking, place=place)
     _check_bias(provider, treated, place)
+    _check_inside(provider, treated, place)
     if treated.unknown:
         notes.append(
             f"what {provider.label} does with {', '.join(treated.unknown)} is not known; here it has no effect"
@@ -153,6 +153,19 @@ def _check_bias(provider: Provider, treated: Treated, place: dict[str, int]) -> 
             raise refuse(provider, "wrong_type", **{**words, **type_words(value, ("number",))})
         if not -100 <= value <= 100:
             raise refuse(provider, "out_of_range_above" if value > 0 else "out_of_range_below", **words)
+
+
+def _check_inside(provider: Provider, treated: Treated, place: dict[str, int]) -> None:
+    """What lies inside a list or an object: stop strings are strings, include_usage is a boolean."""
+    stop = treated.honoured.get("stop")
+    inside = [(f"stop[{i}]", text, "string") for i, text in enumerate(stop if isinstance(stop, list) else ())]
+    options = treated.honoured.get("stream_options") or {}
+    names = ("include_usage", "include_obfuscation")
+    inside += [(f"stream_options.{name}", options[name], "boolean") for name in names if options.get(name) is not None]
+    for param, value, kind in inside:
+        if not fits(value, (kind,)):
+            words = type_words(value, (kind,))
+            raise refuse(provider, "wrong_type", param=param, value=shown(value), **words, **place)
 
 
 def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
@@ -216,111 +229,8 @@ async def _chat(call: Call) -> Reply:
             thinking=chat.thinking,
             logprobs=ask.logprobs is not None,
         )
-        answered = _Answered(call, chat, ask, shape, pace, start, job)
+        answered = Answered(call, chat.model, ask, shape, pace, start, job, chat.notes)
         return await (answered.streamed(steps) if record.stream else answered.whole(steps))
     except BaseException:
         job.cancel()
         raise
-
-
-@dataclass
-class _Answered:
-    """A chat whose model has begun to speak."""
-
-    call: Call
-    chat: _Chat
-    ask: Ask
-    shape: completion.Shape
-    pace: Pace
-    start: Start
-    job: Job[Start | Part]
-
-    async def whole(self, steps: AsyncIterator[Start | Part]) -> Reply:
-        """The answer in one piece, when its last token is due."""
-        choices = await self._collect(steps)
-        longest = max(choice.tokens for choice in choices)
-        await self.pace.until(longest)
-        body = to_json(self.shape.whole(choices, self.start.prompt_tokens))
-        self._note_in_record(choices)
-        response = self.call.provider.response
-        headers = {"content-type": response.content_type, **self._headers(self.pace.due_s(longest))}
-        return Reply(200, headers, body, self._lab_headers(), self.pace)
-
-    async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
-        """The answer chunk by chunk. Where the provider keeps the line alive, the headers go out before the first token."""
-        stream = self.call.provider.stream
-        headers = {
-            "content-type": stream.content_type,
-            "cache-control": "no-cache",
-            **self._headers(self.pace.due_s(1)),
-        }
-        if not (self.pace.real and stream.keep_alive):
-            await self.pace.until(1)
-        return Reply(200, headers, self._events(steps), self._lab_headers(), self.pace)
-
-    async def _collect(self, steps: AsyncIterator[Start | Part]) -> list[completion.Choice]:
-        choices = [completion.Choice() for _ in range(self.ask.n)]
-        async for part in steps:
-            if isinstance(part, Part):
-                choices[part.choice].add(part)
-        return choices
-
-    async def _events(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
-        try:
-            async for event in self._chunks(steps):
-                yield event
-        finally:
-            self.job.cancel()  # also when nobody listens any more
-
-    async def _chunks(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
-        stream, shape, pace = self.call.provider.stream, self.shape, self.pace
-        options = self.chat.treated.honoured.get("stream_options") or {}
-        asked = options.get("include_usage") is True
-        usage_wanted, padded = asked or stream.usage_when == "always", options.get("include_obfuscation") is not False
-        if stream.keep_alive:
-            while await pace.before_first(stream.keep_alive_every_s) > 0:
-                yield f"{stream.keep_alive}\n\n".encode()
-        await pace.until(1)
-        choices = [completion.Choice() for _ in range(self.ask.n)]
-        opened, open_choices = set[int](), self.ask.n
-        async for part in steps:
-            if not isinstance(part, Part):
-                continue
-            choice = choices[part.choice]
-            choice.add(part)
-            await pace.until(choice.tokens)
-            if part.choice not in opened:
-                opened.add(part.choice)
-                yield shape.event(shape.first_chunk(part.choice, include_usage=asked), padded=padded)
-            for chunk in shape.chunk(part, include_usage=asked):
-                yield shape.event(chunk, padded=padded)
-            if part.finish_reason:
-                open_choices -= 1
-                last = shape.last_chunk(part.choice, part.finish_reason, include_usage=asked)
-                if not open_choices and usage_wanted and stream.usage_in == "last chunk":
-                    last["usage"] = shape.usage(choices, self.start.prompt_tokens)
-                yield shape.event(last, padded=padded)
-        if usage_wanted and stream.usage_in == "own chunk":
-            yield shape.event(shape.usage_chunk(shape.usage(choices, self.start.prompt_tokens)), padded=padded)
-        self._note_in_record(choices)
-        late = f": x-lab-late-ms={pace.late_ms}\n\n" if pace.late_ms else ""
-        yield f"data: [DONE]\n\n{late}".encode()  # a comment after the end: readers of the stream never see it
-
-    def _headers(self, compute_s: float) -> dict[str, str]:
-        return provider_headers(self.call, self.call.provider.response.headers, compute_s=compute_s)
-
-    def _lab_headers(self) -> dict[str, str]:
-        lab: dict[str, str] = {"x-lab-model": self.chat.model.spoken_by}
-        if self.start.read_tokens is not None:
-            lab["x-lab-read-tokens"] = f"{self.start.read_tokens} of {self.start.prompt_tokens}"
-        if self.chat.notes:
-            lab["x-lab-note"] = "; ".join(self.chat.notes)
-        if self.pace.late_ms:
-            lab["x-lab-late-ms"] = str(self.pace.late_ms)
-        return lab
-
-    def _note_in_record(self, choices: list[completion.Choice]) -> None:
-        record = self.call.record
-        record.completion_tokens = sum(choice.tokens for choice in choices)
-        record.finish_reasons = [choice.finish_reason for choice in choices]
-        record.late_ms = self.pace.late_ms

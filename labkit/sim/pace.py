@@ -35,7 +35,7 @@ class Pace:
             await self._wait(self.due_s(tokens))
 
     async def before_first(self, every_s: float | None) -> int:
-        """Wait for the next sign of life before the first token; which one it is, or -1 when the token itself is next."""
+        """Wait for the next sign of life before the first token: its number, or -1 when the token itself is next."""
         first_s = self.due_s(1)
         if not self.real or not every_s:
             return -1

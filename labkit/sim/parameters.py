@@ -55,11 +55,11 @@ def treat(
                 raise refuse(provider, "unknown_parameter", general.refusal, param=name, value=shown(value), **values)
             done.ignored.append(name)
             continue
+        if value is None:  # as if it had not been sent
+            continue
         treatment = parameter.treatment(model, thinking=thinking, body=body)
         if treatment.fate == "unknown":
             done.unknown.append(name)
-            continue
-        if value is None and treatment.fate != "refused":
             continue
         _check(provider, model, name, value, treatment, body, values)
         if treatment.fate == "honoured":

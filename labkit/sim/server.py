@@ -153,6 +153,12 @@ class LocalServer:
         log: ServerLog = self._world.log
         return log
 
+    @property
+    def busy(self) -> int:
+        """How many answers the models are working on."""
+        busy: int = self._world.workers.busy
+        return busy
+
     def reset(
         self,
         *,

@@ -60,6 +60,7 @@ class Workers:
         self._jobs: deque[Job[Any]] = deque()
         self._changed = threading.Condition()
         self._stopped = False
+        self._running = 0
         for number in range(count):
             threading.Thread(target=self._work, name=f"lab-model-{number}", daemon=True).start()
 
@@ -71,9 +72,10 @@ class Workers:
             self._changed.notify()
         return job
 
-    def __len__(self) -> int:
-        """How many jobs wait for their next step."""
-        return len(self._jobs)
+    @property
+    def busy(self) -> int:
+        """How many jobs there are, at work or waiting for their next step."""
+        return len(self._jobs) + self._running
 
     def stop(self) -> None:
         """Cancel what runs and end the threads."""
@@ -91,9 +93,12 @@ class Workers:
                 if not self._jobs:
                     return
                 job = self._jobs.popleft()
-            if job.step():
-                with self._changed:
-                    self._jobs.append(job)
+                self._running += 1
+            more = job.step()
+            with self._changed:
+                self._running -= 1
+                if more:
                     if self._stopped:
                         job.cancel()
+                    self._jobs.append(job)
                     self._changed.notify()

@@ -1,0 +1,136 @@
+"""A chat that may be answered, on its way to the caller: whole or in chunks, at the provider's pace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from labkit.facts.schema import ModelFacts
+from labkit.sim.call import Call, Reply, provider_headers
+from labkit.sim.completion import Choice, Shape
+from labkit.sim.draws import to_json
+from labkit.sim.engine import Ask, Part, Start
+from labkit.sim.pace import Pace
+from labkit.sim.workers import Job
+
+
+@dataclass
+class Answered:
+    """A chat whose model has begun to speak."""
+
+    call: Call
+    model: ModelFacts
+    ask: Ask
+    shape: Shape
+    pace: Pace
+    start: Start
+    job: Job[Start | Part]
+    notes: Sequence[str]
+
+    async def whole(self, steps: AsyncIterator[Start | Part]) -> Reply:
+        """The answer in one piece, when its last token is due."""
+        if self._signs_wanted():
+            headers = {"content-type": self.call.provider.response.content_type, **self._headers(self.pace.due_s(1))}
+            return Reply(200, headers, self._signs_and_body(steps), self._lab_headers())
+        choices, body = await self._body(steps)
+        longest = max(choice.tokens for choice in choices)
+        own = self._headers(self.pace.due_s(longest))
+        headers = {"content-type": self.call.provider.response.content_type, **own}
+        return Reply(200, headers, body, self._lab_headers())
+
+    async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
+        """The answer chunk by chunk. Where the provider keeps the line alive, the headers go out before the first token."""
+        stream = self.call.provider.stream
+        headers = {
+            "content-type": stream.content_type,
+            "cache-control": "no-cache",
+            **self._headers(self.pace.due_s(1)),
+        }
+        if not self._signs_wanted():
+            await self.pace.until(1)
+        return Reply(200, headers, self._events(steps), self._lab_headers())
+
+    async def _body(self, steps: AsyncIterator[Start | Part]) -> tuple[list[Choice], bytes]:
+        choices = [Choice() for _ in range(self.ask.n)]
+        async for part in steps:
+            if isinstance(part, Part):
+                choices[part.choice].add(part)
+        await self.pace.until(max(choice.tokens for choice in choices))
+        self._note_in_record(choices)
+        return choices, to_json(self.shape.whole(choices, self.start.prompt_tokens))
+
+    async def _signs_and_body(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
+        """Empty lines while the caller waits, then the answer: JSON may begin with white space."""
+        try:
+            while await self.pace.before_first(self.call.provider.stream.keep_alive_every_s) > 0:
+                yield b"\n"
+            _, body = await self._body(steps)
+            yield body
+        finally:
+            self.job.cancel()
+
+    def _signs_wanted(self) -> bool:
+        """Whether the provider would show that it is alive before the first token is due."""
+        stream = self.call.provider.stream
+        every_s = stream.keep_alive_every_s
+        return self.pace.real and bool(stream.keep_alive and every_s) and self.pace.due_s(1) > (every_s or 0)
+
+    async def _events(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
+        try:
+            async for event in self._chunks(steps):
+                yield event
+        finally:
+            self.job.cancel()  # also when nobody listens any more
+
+    async def _chunks(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
+        stream, shape, pace = self.call.provider.stream, self.shape, self.pace
+        options = self.call.record.params.get("stream_options") or {}
+        asked = options.get("include_usage") is True
+        usage_wanted, padded = asked or stream.usage_when == "always", options.get("include_obfuscation") is not False
+        if stream.keep_alive:
+            while await pace.before_first(stream.keep_alive_every_s) > 0:
+                yield f"{stream.keep_alive}\n\n".encode()
+        await pace.until(1)
+        choices = [Choice() for _ in range(self.ask.n)]
+        opened, open_choices = set[int](), self.ask.n
+        async for part in steps:
+            if not isinstance(part, Part):
+                continue
+            choice = choices[part.choice]
+            choice.add(part)
+            await pace.until(choice.tokens)
+            if part.choice not in opened:
+                opened.add(part.choice)
+                yield shape.event(shape.first_chunk(part.choice, include_usage=asked), padded=padded)
+            for chunk in shape.chunk(part, include_usage=asked):
+                yield shape.event(chunk, padded=padded)
+            if part.finish_reason:
+                open_choices -= 1
+                last = shape.last_chunk(part.choice, part.finish_reason, include_usage=asked)
+                if not open_choices and usage_wanted and stream.usage_in == "last chunk":
+                    last["usage"] = shape.usage(choices, self.start.prompt_tokens)
+                yield shape.event(last, padded=padded)
+        if usage_wanted and stream.usage_in == "own chunk":
+            yield shape.event(shape.usage_chunk(shape.usage(choices, self.start.prompt_tokens)), padded=padded)
+        self._note_in_record(choices)
+        late = f": x-lab-late-ms={pace.late_ms}\n\n" if pace.late_ms else ""
+        yield f"data: [DONE]\n\n{late}".encode()  # a comment after the end: readers of the stream never see it
+
+    def _headers(self, compute_s: float) -> dict[str, str]:
+        return provider_headers(self.call, self.call.provider.response.headers, compute_s=compute_s)
+
+    def _lab_headers(self) -> dict[str, str]:
+        lab: dict[str, str] = {"x-lab-model": self.model.spoken_by}
+        if self.start.read_tokens is not None:
+            lab["x-lab-read-tokens"] = f"{self.start.read_tokens} of {self.start.prompt_tokens}"
+        if self.notes:
+            lab["x-lab-note"] = "; ".join(self.notes)
+        if self.pace.late_ms:
+            lab["x-lab-late-ms"] = str(self.pace.late_ms)
+        return lab
+
+    def _note_in_record(self, choices: list[Choice]) -> None:
+        record = self.call.record
+        record.completion_tokens = sum(choice.tokens for choice in choices)
+        record.finish_reasons = [choice.finish_reason for choice in choices]
+        record.late_ms = self.pace.late_ms
