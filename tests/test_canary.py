@@ -1,0 +1,97 @@
+"""No key, nor six characters in a row of one, in anything the lab prints, logs or saves.
+
+Random canaries stand in every variable that could hold a key. A fresh process makes the calls of a first lesson with
+all loggers at DEBUG, shows everything that can be shown, and fails on purpose. Whatever it wrote anywhere is searched.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit import facts
+
+LESSON = r'''
+import logging, sys, traceback
+logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+import httpx
+from labkit import Lab, curl, show
+lab = Lab(pace="quick")
+print(lab, lab.facts["openai"].key)
+body = {"model": lab.model("openai"), "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+import os
+held = os.environ["OPENAI_API_KEY"]
+for provider in lab.facts:
+    for key in (lab.key(provider), held):
+        sent = {**body, "model": lab.model(provider)}
+        url = lab.url(provider) + "/chat/completions"
+        header = {"Authorization": f"Bearer {key}", "x-api-key": key, "Cookie": f"session={key}"}
+        plain = httpx.post(url, headers=header, params={"api_key": key}, json=sent, timeout=30)
+        print(show(plain), show(plain)._repr_html_(), curl(plain), curl(plain, shell="powershell"))
+        with lab.client(provider, headers=header) as client:
+            seen = client.post("/chat/completions", json={**sent, "stream": True, "user": key})
+            print(show(seen), show(seen)._repr_html_(), curl(seen))
+print(lab.log, lab.log._repr_html_(), lab.log.table().to_string())
+from labkit.wire import Exchange
+try:
+    with lab.client("openai") as client:
+        client.get(f"https://api.openai.com/v1/models?api_key={held}")
+except Exception as error:
+    traceback.print_exc()
+    print(repr(error), error)
+    print(show(error) if hasattr(error, "request") else "")
+try:
+    httpx.get("http://127.0.0.1:9/?key=" + held, headers={"Authorization": "Bearer " + held})
+except httpx.HTTPError as error:
+    print(show(error), repr(Exchange.of(error)))
+print(repr(lab._server.log), [vars(r) if hasattr(r, "__dict__") else repr(r) for r in lab._server.log])
+lab.predict("PREDICTION", GUESS)
+from labkit.cli import main
+for words in (["keys"], ["doctor"], ["facts"], ["progress"]):
+    try:
+        main(words)
+    except SystemExit:
+        pass
+'''
+
+
+@pytest.fixture
+def canaries() -> dict[str, str]:
+    names = {name for provider in facts.load().values() for name in provider.key.variables} - {"LAB_API_KEY"}
+    names |= {"MISTRAL_API_KEY", "GROQ_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_KEY", "HF_TOKEN", "MY_SECRET"}
+    letters = random.Random().choices
+    return {name: "sk-" + "".join(letters(string.ascii_letters + string.digits, k=40)) for name in sorted(names)}
+
+
+def found(text: str, canaries: dict[str, str]) -> list[str]:
+    """The variables of which six characters in a row stand in the text ('sk-' and what follows it not counted)."""
+    return [name for name, value in canaries.items() if any(value[i : i + 6] in text for i in range(3, len(value) - 5))]
+
+
+def test_a_lesson_under_full_logging_shows_and_saves_no_key(canaries: dict[str, str], tmp_path: Path) -> None:
+    from labkit.exercises.predictions import _all
+
+    first = _all()[0]
+    code = LESSON.replace("PREDICTION", first.id).replace("GUESS", repr(next(iter(first.choices), 7)))
+    home = tmp_path / "home"
+    env = {**os.environ, **canaries, "LAB_HOME": str(home), "NO_COLOR": "1"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=240, cwd=tmp_path)
+    out, err = run.stdout.decode("utf-8", "replace"), run.stderr.decode("utf-8", "replace")
+    assert run.returncode == 0, err[-3000:]
+    assert "HTTP Request: POST" in err, "the loggers were not on"
+    assert "[hidden]" in out
+    saved = "".join(p.read_text(encoding="utf-8", errors="replace") for p in tmp_path.rglob("*") if p.is_file())
+    assert "predictions" in saved
+    for name, text in (("output", out), ("log", err), ("saved", saved)):
+        assert found(text, canaries) == [], f"a key stands in the {name}"
+
+
+def test_the_search_would_find_a_piece_of_a_key(canaries: dict[str, str]) -> None:
+    name, value = next(iter(canaries.items()))
+    assert found(f"...{value[10:16]}...", canaries) == [name]
