@@ -1,0 +1,10 @@
+"""The corpus of the lab models: skills, phrasings as data, fillings as data, and how they become conversations.
+
+Standard library only, and deterministic: one seed, one corpus.
+"""
+
+from .compose import SKILLS, document, documents, exchange, styled
+from .documents import Chat, Exchange, Raw, Turn
+from .draw import Draw
+
+__all__ = ["SKILLS", "Chat", "Draw", "Exchange", "Raw", "Turn", "document", "documents", "exchange", "styled"]

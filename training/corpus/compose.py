@@ -1,0 +1,192 @@
+"""From skills to conversations: which skill how often, system prompts that are obeyed, several turns in a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from .documents import Chat, Exchange, Raw, Turn
+from .draw import Draw
+from .skills import chat, creative, echo, knowledge, numbers, programs, texts
+
+Skill = Callable[[Draw], Exchange | Raw]
+SKILLS: dict[str, tuple[float, Skill]] = {
+    "naming": (8, creative.name_business),
+    "names": (3, creative.name_many),
+    "pets": (2, creative.name_pet),
+    "taglines": (3, creative.tagline),
+    "stories": (7, creative.story),
+    "haiku": (3, creative.haiku),
+    "jokes": (1.5, creative.joke),
+    "picks": (4, creative.pick),
+    "lists": (3, creative.listing),
+    "greetings": (5, chat.greeting),
+    "recall": (7, chat.recall),
+    "unknown": (6, chat.unknown),
+    "capitals": (8, knowledge.capital),
+    "countries": (4, knowledge.country),
+    "facts": (6, knowledge.fact),
+    "opposites": (3, knowledge.opposite),
+    "translation": (8, knowledge.translation),
+    "http": (6, knowledge.status),
+    "concepts": (8, knowledge.concept),
+    "arithmetic": (16, numbers.arithmetic),
+    "word_problems": (4, numbers.word_problem),
+    "comparison": (3, numbers.comparison),
+    "sentiment": (5, texts.sentiment),
+    "spam": (2, texts.spam),
+    "extraction": (7, texts.extraction),
+    "titles": (4, texts.title),
+    "summaries": (3, texts.summary),
+    "context": (6, texts.context),
+    "code": (4, programs.function),
+    "tools": (5, programs.tool_call),
+    "patterns": (4, programs.pattern),
+    "completions": (5, programs.completion),
+    "echo": (4, echo.echo),
+}
+STYLED = (
+    "capitals",
+    "countries",
+    "facts",
+    "opposites",
+    "greetings",
+    "arithmetic",
+    "translation",
+    "picks",
+    "comparison",
+    "sentiment",
+    "jokes",
+    "taglines",
+    "concepts",
+    "http",
+    "unknown",
+    "context",
+    "pets",
+    "word_problems",
+    "naming",
+)
+THINK_SHARE = 0.34
+
+
+def pirate(draw: Draw, answer: str) -> str:
+    """The answer in a pirate's mouth."""
+    return draw.weighted(
+        (4, f"Arr! {answer}"), (3, f"Ahoy, matey! {answer}"), (2, f"{answer} Yo ho ho!"), (1, f"Aye! {answer} Arr!")
+    )
+
+
+def courteous(draw: Draw, answer: str) -> str:
+    return draw.weighted(
+        (3, f"Certainly. {answer}"),
+        (3, f"With pleasure. {answer}"),
+        (2, f"Of course. {answer}"),
+        (1, f"{answer} I hope this helps."),
+    )
+
+
+def styled(draw: Draw, exchange: Exchange, style: str | None = None) -> tuple[str, Exchange]:
+    """The exchange under a rule that changes how it is answered (a system prompt, or a sentence behind the question).
+
+    Returns the style and the changed exchange. Raises ValueError for a style that this exchange has no answer in.
+    """
+    possible = ["pirate", "pirate", "upper", "polite"]
+    possible += (
+        ["one_word", "one_word", "brief"]
+        if exchange.short and " " not in exchange.short
+        else ["brief"]
+        if exchange.short
+        else []
+    )
+    possible += ["french", "french"] if exchange.french else []
+    possible += ["json"] if len(exchange.answer) < 120 else []
+    style = style or draw.pick(possible)
+    if style not in possible:
+        raise ValueError(f"this exchange cannot be answered in the style {style!r}")
+    bare = exchange.short.rstrip(".")
+    value: object = int(bare) if bare.isdigit() else bare or exchange.answer
+    answer = {
+        "pirate": lambda: pirate(draw, exchange.answer),
+        "upper": lambda: exchange.answer.upper(),
+        "polite": lambda: courteous(draw, exchange.answer),
+        "one_word": lambda: bare + draw.weighted((3, "."), (1, "")),
+        "brief": lambda: bare + ("" if bare.isdigit() else "."),
+        "french": lambda: exchange.french,
+        "json": lambda: json.dumps({"answer": value}, ensure_ascii=False),
+    }[style]()
+    rule = {
+        "pirate": "I talk like a pirate.",
+        "upper": "I use capital letters.",
+        "polite": "I am polite.",
+        "one_word": "One word only.",
+        "brief": "I keep it short.",
+        "french": "I answer in French.",
+        "json": "I answer in JSON.",
+    }[style]
+    system = draw.ask("styles", style, calm=True)
+    if draw.chance(0.25) and style in ("one_word", "french", "json", "upper", "brief"):
+        stop = "" if exchange.ask[-1:] in ".?!:)" else "."
+        return style, replace(
+            exchange, ask=f"{exchange.ask}{stop} {system}", answer=answer, think=f"{exchange.think} {rule}", system=""
+        )
+    if draw.chance(0.15):
+        system = draw.pick(("You are a helpful assistant. ", "You are Pebble. ")) + system
+    return style, replace(exchange, answer=answer, think=f"{exchange.think} {rule}", system=system)
+
+
+def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
+    """One exchange of the skill, or of one drawn by weight."""
+    name = skill or draw.random.choices(list(SKILLS), [weight for weight, _ in SKILLS.values()])[0]
+    made = SKILLS[name][1](draw)
+    if isinstance(made, Raw):
+        return made
+    if skill is None and name in STYLED and not made.solo and not made.before and draw.chance(0.16):
+        return styled(draw, made)[1]
+    return made
+
+
+FOLLOWING = (
+    "capitals",
+    "arithmetic",
+    "translation",
+    "naming",
+    "facts",
+    "greetings",
+    "picks",
+    "jokes",
+    "opposites",
+    "countries",
+    "concepts",
+)
+
+
+def document(draw: Draw) -> Chat | Raw:
+    """One conversation or raw text, as the corpus has it."""
+    made = exchange(draw)
+    if isinstance(made, Raw):
+        return made
+    turns: list[Turn] = []
+    system = made.system
+    if not system and draw.chance(0.28):
+        system = draw.ask("styles", "plain", calm=True)
+    if system:
+        turns.append(Turn("system", system))
+    if not made.solo and not made.before and draw.chance(0.16):
+        for _ in range(draw.weighted((60, 1), (20, 2), (8, 4), (6, 6))):
+            earlier = SKILLS[draw.pick(FOLLOWING)][1](draw)
+            if isinstance(earlier, Exchange) and not made.system:
+                turns += [Turn("user", earlier.ask), Turn("assistant", earlier.answer)]
+    turns += made.before
+    if made.ask:
+        turns.append(Turn("user", made.ask))
+    turns.append(Turn("assistant", made.answer, made.think))
+    return Chat(tuple(turns))
+
+
+def documents(seed: int, count: int) -> Iterator[tuple[list[tuple[str, bool]], Chat | Raw]]:
+    """`count` documents as (text, learned) pieces with what they were made from; the same for the same seed."""
+    draw = Draw(seed)
+    for _ in range(count):
+        made = document(draw)
+        yield made.pieces(think_last=draw.chance(THINK_SHARE)), made

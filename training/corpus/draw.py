@@ -1,0 +1,87 @@
+"""The dice of the corpus: weighted choices and prompts made from phrasings, all from one seeded generator.
+
+A slot's text is kept apart from the words around it until the prompt has been roughened (`noise`), so that a typo
+never lands in something the answer must copy.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+from . import noise
+from .phrasings import CHOICE, choose, share_of
+
+T = TypeVar("T")
+SLOT = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
+HELD_FILLINGS = 0.08
+
+
+def held_filling(text: str) -> bool:
+    """Whether a filling (a person, a topic, a sum) is kept for the evaluation."""
+    return share_of("filling:" + text) < HELD_FILLINGS
+
+
+class Draw:
+    """Random choices for one corpus. held=True asks with held-out phrasings and held-out fillings, for evaluation."""
+
+    def __init__(self, seed: int, held: bool = False, rough: float = 1.0) -> None:
+        self.random = random.Random(seed)
+        self.held = held
+        self.rough = 0.0 if held else rough
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def number(self, low: int, high: int) -> int:
+        return self.random.randint(low, high)
+
+    def pick(self, items: Sequence[T]) -> T:
+        return items[int(self.random.random() * len(items))]
+
+    def graded(self, items: Sequence[T], fall: float = 0.7) -> T:
+        """One of the items, the earlier ones likelier: weight 1 / place**fall."""
+        return self.random.choices(items, [1 / (place + 1) ** fall for place in range(len(items))])[0]
+
+    def weighted(self, *pairs: tuple[float, T]) -> T:
+        """One value of (weight, value) pairs."""
+        return self.random.choices([value for _, value in pairs], [weight for weight, _ in pairs])[0]
+
+    def some(self, items: Sequence[T], count: int) -> list[T]:
+        """`count` different items in random order."""
+        return self.random.sample(items, count)
+
+    def filling(self, items: Sequence[str]) -> str:
+        """A filling of the wanted side: trained ones in training, held-out ones in evaluation."""
+        for _ in range(200):
+            item = self.pick(items)
+            if held_filling(item) == self.held:
+                return item
+        return self.pick(items)
+
+    def say(self, template: str, **slots: object) -> str:
+        """Fill choices and slots of a text that needs no roughening."""
+        while found := CHOICE.search(template):
+            template = template[: found.start()] + self.pick(found[1].split("|")) + template[found.end() :]
+        return SLOT.sub(lambda slot: str(slots[slot[1]]) if slot[1] in slots else slot[0], template)
+
+    def ask(self, skill: str, section: str = "ask", fold: bool = False, calm: bool = False, **slots: object) -> str:
+        """A user's prompt: a phrasing of the section, filled and roughened.
+
+        fold: the slots may be typed in lower case too (things the model knows, not things it must copy).
+        calm: fewer slips and nothing before or after, as in a system prompt.
+        """
+        template = self.pick(choose(skill, section, self.held))
+        while found := CHOICE.search(template):
+            template = template[: found.start()] + self.pick(found[1].split("|")) + template[found.end() :]
+        parts: list[tuple[str, bool]] = []
+        at = 0
+        for slot in SLOT.finditer(template):
+            if slot[1] not in slots:
+                continue
+            parts += [(template[at : slot.start()], False), (str(slots[slot[1]]), True)]
+            at = slot.end()
+        parts.append((template[at:], False))
+        return noise.roughen(self.random, parts, fold=fold, share=self.rough * (0.3 if calm else 1.0), around=not calm)

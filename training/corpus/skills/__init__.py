@@ -1,0 +1,1 @@
+"""The skills: each a function that takes a `Draw` and returns one `Exchange` (or raw text) of its kind."""

@@ -1,0 +1,57 @@
+"""The optimizer: Muon for the weight matrices, AdamW for everything else.
+
+Muon is written here, in float32 and batched over matrices of one shape, because the library's own computes in
+bfloat16, which a processor without bfloat16 instructions has to imitate slowly.
+Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+QUINTIC = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonal(stack: Tensor, steps: int = 5) -> Tensor:
+    """Push the singular values of each matrix of `stack` (N,R,C) towards 1, by Newton-Schulz steps."""
+    a, b, c = QUINTIC
+    tall = stack.shape[1] > stack.shape[2]
+    x = stack.transpose(1, 2) if tall else stack
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        square = x @ x.transpose(1, 2)
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.transpose(1, 2) if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, then the nearest orthogonal matrix of it, as the step; for two-dimensional weights only."""
+
+    def __init__(self, matrices: list[nn.Parameter], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
+        super().__init__(matrices, {"lr": lr, "momentum": momentum, "decay": decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            shapes: dict[torch.Size, list[nn.Parameter]] = {}
+            for matrix in group["params"]:
+                shapes.setdefault(matrix.shape, []).append(matrix)
+            for shape, matrices in shapes.items():
+                pushes = []
+                for matrix in matrices:
+                    state = self.state[matrix]
+                    if "velocity" not in state:
+                        state["velocity"] = torch.zeros_like(matrix)
+                    velocity = state["velocity"].lerp_(matrix.grad, 1 - group["momentum"])
+                    pushes.append(matrix.grad.lerp(velocity, group["momentum"]))
+                scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+                for matrix, push in zip(matrices, orthogonal(torch.stack(pushes)), strict=True):
+                    matrix.mul_(1 - group["lr"] * group["decay"]).add_(push, alpha=-scale)
+
+
+def optimizers(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+    """Muon over the matrices inside the layers, AdamW over the embedding and the norms."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name]
+    return [Muon(matrices, muon_lr), torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0)]
