@@ -20,7 +20,7 @@ from labkit.lm.model import Model
 from labkit.lm.sampler import Sampling
 from labkit.lm.tokens import Tokenizer
 
-__all__ = ["LanguageModel", "Piece", "Sampling", "TokenLogprob", "chat_ids", "load", "weights_folder"]
+__all__ = ["LanguageModel", "Piece", "Sampling", "TokenLogprob", "Tokenizer", "chat_ids", "load", "weights_folder"]
 
 _lock = Lock()
 
@@ -43,8 +43,8 @@ def load(name: str = "lab-chat") -> LanguageModel:
 
 @lru_cache(maxsize=8)
 def _load(name: str, folder: Path) -> LanguageModel:
-    if not (folder / name).is_dir():
-        known = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    known = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    if name not in known:
         right = did_you_mean(name, known) or (f"There are: {', '.join(known)}" if known else "")
         raise ModelFileError(f"there is no model {name!r}", where=str(folder), right=right, do=RESTORE)
     check_sums(folder / name)

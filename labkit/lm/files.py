@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,9 +69,10 @@ def read_safetensors(path: Path) -> dict[str, NDArray[np.floating[Any]]]:
             continue
         where = f"{path}: {name}"
         try:
-            dtype, shape, (start, stop) = entry["dtype"], [int(side) for side in entry["shape"]], entry["data_offsets"]
-            n_bytes = int(np.prod(shape, dtype=np.int64)) * _DTYPES[dtype].itemsize if dtype in _DTYPES else None
-        except (KeyError, TypeError, ValueError) as error:
+            dtype, shape = entry["dtype"], [int(side) for side in entry["shape"]]
+            start, stop = (int(offset) for offset in entry["data_offsets"])
+            n_bytes = math.prod(shape) * _DTYPES[dtype].itemsize if dtype in _DTYPES else None
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelFileError(f"its entry in the header is broken ({error!r})", where=where, do=RESTORE) from None
         if n_bytes is None:
             right = "Store it as F16 or F32"

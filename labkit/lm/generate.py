@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from labkit.errors import ParameterError
+from labkit.errors import ModelFileError, ParameterError
 from labkit.lm.exact import FLOAT32_ERROR, decide
+from labkit.lm.files import RESTORE
 from labkit.lm.model import Cache, Model
 from labkit.lm.sampler import Sampling, log_softmax
 from labkit.lm.stops import StopFinder
@@ -87,7 +88,7 @@ class LanguageModel:
     def __init__(self, name: str, model: Model, tokenizer: Tokenizer) -> None:
         if tokenizer.vocab_size != model.config.vocab_size:
             what = f"the tokenizer has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}"
-            raise ParameterError(what, where=name, right="Both must come from the same folder")
+            raise ModelFileError(what, where=name, right="Both must come from the same folder", do=RESTORE)
         self.name, self.model, self.tokenizer = name, model, tokenizer
         self._ends = {id for content, id in tokenizer.special.items() if content in CONTROL}
 
@@ -237,13 +238,14 @@ class _ExactLogits:
         if choice.index not in self._caches:
             self._caches[choice.index] = cache.repeated(1, self._capacity)
         cache = self._caches[choice.index]
-        return self._model.step([choice.ids[cache.length - len(self._prompt) :]], cache)[0]
+        logits = self._model.step([choice.ids[cache.length - len(self._prompt) :]], cache)[0]
+        return logits
 
 
 def _choose(
     logits: NDArray[Any], choice: _Choice, sampling: Sampling, u: float, exact: _ExactLogits
 ) -> tuple[int, NDArray[Any]]:
-    """The next token of a choice and the logits it was chosen from: those given, or exact ones where these cannot tell."""
+    """The next token of a choice and the logits that chose it: those given, or exact ones where these cannot tell."""
     error = FLOAT32_ERROR if logits.dtype == np.float32 else 0.0
     token, certain = decide(logits, sampling, u, error=error, counts=choice.counts, seen=choice.seen)
     if not certain:

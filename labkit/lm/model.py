@@ -47,6 +47,8 @@ class ModelConfig:
         """Read a config.json. Raises ModelFileError for a missing key or a kind of model that is not computed here."""
         raw = read_json(path)
         rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
+        if not isinstance(rope, dict):
+            raise ModelFileError(f"{rope!r} cannot be meant", where=f"{path}: rope_scaling", do=RESTORE)
         for key, found, right in (
             ("model_type", raw.get("model_type", "llama"), "llama"),
             ("hidden_act", raw.get("hidden_act", "silu"), "silu"),
@@ -69,7 +71,13 @@ class ModelConfig:
                 what = "this key is missing" if value is None else f"{value!r} cannot be meant"
                 raise ModelFileError(what, where=f"{path}: {key}", do=RESTORE)
             checked[key] = value
-        return cls(**checked)
+        config = cls(**checked)
+        if config.head_dim % 2:
+            raise ModelFileError(f"{config.head_dim} must be even", where=f"{path}: head_dim", do=RESTORE)
+        if config.num_attention_heads % config.num_key_value_heads:
+            what = f"{config.num_key_value_heads} must divide num_attention_heads, {config.num_attention_heads}"
+            raise ModelFileError(what, where=f"{path}: num_key_value_heads", do=RESTORE)
+        return config
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name -> shape of every tensor that a model of this shape has."""

@@ -1,4 +1,4 @@
-"""Make the two tiny Llamas of this folder and their logits with `transformers`: an oracle that shares no code with labkit.
+"""Make the two tiny Llamas of this folder and their logits with `transformers`, which shares no code with labkit.
 
 Not run by the tests. Needs torch and transformers; `versions.json` says which made the files that are committed.
 `tied`: one key head per query head, embedding and head the same matrix. `grouped`: two query heads per key head,
