@@ -8,7 +8,7 @@ Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
@@ -25,6 +25,17 @@ def orthogonal(stack: Tensor, steps: int = 5) -> Tensor:
     return x.transpose(1, 2) if tall else x
 
 
+def shared_orthogonal(stack: Tensor) -> Tensor:
+    """`orthogonal`, each worker of a distributed run doing its share of the stack; the same on one worker."""
+    if not distributed.is_initialized():
+        return orthogonal(stack)
+    share = slice(distributed.get_rank(), None, distributed.get_world_size())
+    result = torch.zeros_like(stack)
+    result[share] = orthogonal(stack[share])
+    distributed.all_reduce(result)
+    return result
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum, then the nearest orthogonal matrix of it, as the step; for two-dimensional weights only."""
 
@@ -38,16 +49,18 @@ class Muon(torch.optim.Optimizer):
             for matrix in group["params"]:
                 shapes.setdefault(matrix.shape, []).append(matrix)
             for shape, matrices in shapes.items():
-                pushes = []
-                for matrix in matrices:
-                    state = self.state[matrix]
-                    if "velocity" not in state:
-                        state["velocity"] = torch.zeros_like(matrix)
-                    velocity = state["velocity"].lerp_(matrix.grad, 1 - group["momentum"])
-                    pushes.append(matrix.grad.lerp(velocity, group["momentum"]))
                 scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
-                for matrix, push in zip(matrices, orthogonal(torch.stack(pushes)), strict=True):
+                pushes = torch.stack([self._push(matrix, group["momentum"]) for matrix in matrices])
+                for matrix, push in zip(matrices, shared_orthogonal(pushes), strict=True):
                     matrix.mul_(1 - group["lr"] * group["decay"]).add_(push, alpha=-scale)
+
+    def _push(self, matrix: nn.Parameter, momentum: float) -> Tensor:
+        """Nesterov momentum: the running mean of gradients, looked at one step ahead."""
+        state = self.state[matrix]
+        if "velocity" not in state:
+            state["velocity"] = torch.zeros_like(matrix)
+        velocity = state["velocity"].lerp_(matrix.grad, 1 - momentum)
+        return matrix.grad.lerp(velocity, momentum)
 
 
 def optimizers(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -66,9 +68,29 @@ def validation_loss(model: Llama, windows: Windows, positions: tuple[Tensor, Ten
     return total / count
 
 
-def train(args: argparse.Namespace) -> None:
-    """Run the schedule from step 0, or from the last checkpoint, to its end."""
+def share_gradients(model: Llama, weight: Tensor) -> None:
+    """Add up gradients and weights over all workers and divide: the gradient of the weighted mean loss."""
+    parameters = list(model.parameters())
+    flat = torch.cat([parameter.grad.flatten() for parameter in parameters] + [weight.reshape(1)])
+    if distributed.is_initialized():
+        distributed.all_reduce(flat)
+    total = flat[-1].item()
+    at = 0
+    for parameter in parameters:
+        parameter.grad.copy_(flat[at : at + parameter.numel()].view_as(parameter) / total)
+        at += parameter.numel()
+
+
+def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
+    """Run the schedule from step 0, or from the last checkpoint, to its end, as worker `rank`.
+
+    Workers share each step's windows and add up their gradients once a step, so that a busy processor holds up a step
+    once and not at every matrix.
+    """
     torch.set_num_threads(args.threads)
+    if args.workers > 1:
+        distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=args.workers)
+    first = rank == 0
     torch.manual_seed(args.seed)
     windows = read_windows(args.data)
     held = {key: value[: args.validation] for key, value in windows.items()}
@@ -90,7 +112,8 @@ def train(args: argparse.Namespace) -> None:
     else:
         log.write_text("step,tokens,elapsed_s,loss,validation,scale\n", encoding="utf-8")
     hidden = torch.compile(model.hidden) if args.compile else model.hidden
-    print(f"{sum(p.numel() for p in model.parameters())} parameters, {n_rows} windows of {n_seen + 1}", flush=True)
+    if first:
+        print(f"{sum(p.numel() for p in model.parameters())} parameters, {n_rows} windows of {n_seen + 1}", flush=True)
     began, mean = time.perf_counter() - spent, None
     per_pass = n_rows // args.batch
     while step < args.steps:
@@ -100,22 +123,24 @@ def train(args: argparse.Namespace) -> None:
         for tool, rates in zip(tools, base, strict=True):
             for group, rate in zip(tool.param_groups, rates, strict=True):
                 group["lr"] = rate * scale
-        ids, targets, weight, mask = batch(windows, order[at : at + args.batch])
-        torch.manual_seed(args.seed * 1_000_003 + step)
+        ids, targets, weight, mask = batch(windows, order[at : at + args.batch][rank :: args.workers])
+        torch.manual_seed((args.seed * 1_000_003 + step) * args.workers + rank)
         prompt = (weight == 0) & (torch.rand(weight.shape) < PROMPT_SHARE)
         weight = torch.where(prompt, torch.tensor(PROMPT_WEIGHT), weight)
         chosen = weight > 0
         logits = model.logits(hidden(ids, mask, *positions)[chosen])
         losses, weights = F.cross_entropy(logits, targets[chosen], reduction="none"), weight[chosen]
-        loss = (losses * weights).sum() / weights.sum()
+        loss = (losses * weights).sum()
         loss.backward()
+        share_gradients(model, weights.sum())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for tool in tools:
             tool.step()
             tool.zero_grad(set_to_none=True)
         step += 1
-        mean = loss.item() if mean is None else 0.97 * mean + 0.03 * loss.item()
-        if step % args.report == 0 or step == args.steps:
+        now = loss.item() / weights.sum().item()  # of the first worker's share
+        mean = now if mean is None else 0.97 * mean + 0.03 * now
+        if first and (step % args.report == 0 or step == args.steps):
             spent = time.perf_counter() - began
             due = step % (args.report * 5) == 0 or step == args.steps
             valid = validation_loss(model, held, positions) if due else ""
@@ -123,7 +148,7 @@ def train(args: argparse.Namespace) -> None:
             print(f"step {step} {tokens / 1e6:.2f}M tokens {spent:.0f}s loss {mean:.4f} validation {valid}", flush=True)
             with log.open("a", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerow([step, tokens, round(spent, 1), round(mean, 5), valid, round(scale, 4)])
-        if step % args.save == 0 or step == args.steps:
+        if first and (step % args.save == 0 or step == args.steps):
             fresh = checkpoint.with_suffix(".new")
             saved = {"model": model.state_dict(), "tools": [tool.state_dict() for tool in tools]}
             torch.save(saved | {"step": step, "spent": time.perf_counter() - began}, fresh)
@@ -140,13 +165,21 @@ def main() -> None:
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--adam-lr", type=float, default=0.004)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes that share each step")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each worker")
     parser.add_argument("--validation", type=int, default=96, help="windows held back for the validation loss")
     parser.add_argument("--report", type=int, default=50, help="steps between lines of the log")
     parser.add_argument("--save", type=int, default=250, help="steps between checkpoints")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--resume", action="store_true")
-    train(parser.parse_args())
+    args = parser.parse_args()
+    if args.workers == 1:
+        train(0, args, "")
+        return
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = (Path(folder) / "meeting").as_uri()
+        multiprocessing.spawn(train, args=(args, meeting), nprocs=args.workers)
 
 
 if __name__ == "__main__":
