@@ -310,7 +310,11 @@ def _plain(value: Any) -> str:
     if hasattr(value, "model_dump"):
         kept = value.model_dump(exclude_defaults=True, exclude={"source", "evidence"}, mode="json")
         cases = kept.pop("cases", ())
-        parts = [f"{name} {_plain(inner)}" for name, inner in kept.items() if not isinstance(inner, dict)]
+        parts = [
+            f"{name.rstrip('_')} {json.dumps(inner) if name == 'body' else _plain(inner)}"
+            for name, inner in kept.items()
+            if name == "body" or not isinstance(inner, dict)
+        ]
         for case in cases:
             when = ", ".join(f"{k} {_plain(v)}" for k, v in case["when"].items() if v not in ((), {}, None, [], ""))
             parts.append(f"when {when}: {case['then'].get('fate', 'as above')}")

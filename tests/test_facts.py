@@ -11,6 +11,7 @@ import pytest
 from labkit import facts
 from labkit.clock import Clock, moment_of
 from labkit.errors import ConfigError, FactsError
+from labkit.yamls import read_yaml
 
 PROVIDERS = sorted((facts.CONFIGS / "providers").glob("*.yaml"))
 
@@ -60,9 +61,15 @@ def test_what_was_invented_says_so_twice_alike(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PROVIDERS, ids=lambda p: p.stem)
 def test_no_source_goes_unused(path: Path) -> None:
-    provider = facts.load()[path.stem]
-    used = {name for name, _ in facts._named_sources(provider.raw)}
-    assert sorted(set(provider.sources) - used) == []
+    data = read_yaml(path).data
+    used = {name for name, _ in facts._named_sources(data)}
+    assert sorted(set(data["sources"]) - used) == []
+
+
+def test_a_fact_that_changed_has_the_source_of_the_period_in_force() -> None:
+    path = facts.CONFIGS / "providers" / "deepseek.yaml"
+    before, after = (read(path, day).sources_of("errors.model_unknown.body") for day in ("2026-04-01", "2026-11-20"))
+    assert ["addi" in str(source.url) for source in (*before, *after)] == [True, False]
 
 
 def test_deepseek_chat_lives_until_its_last_minute_and_not_after() -> None:
@@ -140,8 +147,6 @@ def test_the_line_of_a_mistake_is_the_line_in_the_file(tmp_path: Path) -> None:
 
 
 def test_scalars_are_read_by_yaml_1_2_core_rules(tmp_path: Path) -> None:
-    from labkit.yamls import read_yaml
-
     path = tmp_path / "a.yaml"
     path.write_text("a: no\nb: 12:30\nc: 1e-5\nd: 2026-11-20\ne: 0o17\nf: ~\ng: true\nh: 010\n", encoding="utf-8")
     assert read_yaml(path).data == {

@@ -118,7 +118,7 @@ def load_file(path: Path, moment: datetime) -> Provider:
             raise FactsError(f"`{name}` is not a field of a facts file", where=document.place((name,)))
     try:
         then = _at(raw, moment)
-        provider = Provider.model_validate({**then, "moment": moment, "raw": raw})
+        provider = Provider.model_validate({**then, "moment": moment, "raw": then})
     except ValidationError as error:
         first = error.errors()[0]
         keys = tuple(k for k in first["loc"] if k != "[key]")
