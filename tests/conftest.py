@@ -80,3 +80,12 @@ def call(_caller: Caller) -> Iterator[Caller]:
 def server(call: Caller) -> LocalServer:
     """The server behind `call`."""
     return call.server
+
+
+@pytest.fixture(scope="session")
+def autumn_2025() -> Iterator[Caller]:
+    """A caller of the providers as they were on 2025-09-14."""
+    with LocalServer(facts.load("2025-09-14"), pace="quick") as server:
+        caller = Caller(server)
+        yield caller
+        caller.http.close()

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Caller
 from scipy.stats import chisquare
 
+from conftest import Caller
 from labkit import lm
 
 NO_END = {"0": -100, "2": -100}  # keeps the model from ending its turn
@@ -25,9 +25,9 @@ OPENAI = """{"id": "chatcmpl-D8Z5f52zQqikDBEKQMQoYcWMcWPeU", "object": "chat.com
  "completion_tokens": 363, "total_tokens": 379, "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
  "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0,
  "rejected_prediction_tokens": 0}}, "service_tier": "default", "system_fingerprint": "fp_de604bd877"}"""
-DEEPSEEK_THINKING = """{"id": "c29cc26f-f9d0-494d-9ca7-4da830ce7fac", "object": "chat.completion", "created": 1787605943,
- "model": "deepseek-v4-pro", "choices": [{"index": 0, "message": {"role": "assistant", "content": "",
- "reasoning_content": "We need"}, "logprobs": null, "finish_reason": "length"}], "usage": {"prompt_tokens": 87,
+DEEPSEEK_THINKING = """{"id": "c29cc26f-f9d0-494d-9ca7-4da830ce7fac", "object": "chat.completion",
+ "created": 1787605943, "model": "deepseek-v4-pro", "choices": [{"index": 0, "message": {"role": "assistant",
+ "content": "", "reasoning_content": "We need"}, "logprobs": null, "finish_reason": "length"}], "usage": {"prompt_tokens": 87,
  "completion_tokens": 2, "total_tokens": 89, "prompt_tokens_details": {"cached_tokens": 0},
  "completion_tokens_details": {"reasoning_tokens": 2}, "prompt_cache_hit_tokens": 0, "prompt_cache_miss_tokens": 87},
  "system_fingerprint": "a307abda487cd1b463329ccb945ce396"}"""
@@ -35,8 +35,9 @@ DEEPSEEK_PLAIN = """{"id": "7328ddb4-2f0c-424b-8b7e-6ce608710fed", "object": "ch
  "model": "deepseek-v4-flash", "choices": [{"index": 0, "message": {"role": "assistant", "content": "OK"}, "logprobs":
  {"content": [{"token": "OK", "logprob": -0.00002467602, "bytes": [79, 75], "top_logprobs": [{"token": "OK",
  "logprob": -0.00002467602, "bytes": [79, 75]}]}]}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9,
- "completion_tokens": 1, "total_tokens": 10, "prompt_tokens_details": {"cached_tokens": 0}, "prompt_cache_hit_tokens": 0,
- "prompt_cache_miss_tokens": 9}, "system_fingerprint": "a26a7955944dc5c60445bff77fac9c8e"}"""
+ "completion_tokens": 1, "total_tokens": 10, "prompt_tokens_details": {"cached_tokens": 0},
+ "prompt_cache_hit_tokens": 0, "prompt_cache_miss_tokens": 9},
+ "system_fingerprint": "a26a7955944dc5c60445bff77fac9c8e"}"""
 
 
 def shape(value: Any) -> Any:

@@ -10,15 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Caller
 
+from conftest import Caller
 from labkit.facts.schema import Provider, Speed
 from labkit.sim.pace import Pace
 
 NO_END = {"0": -100, "2": -100}
 
-# Recorded chunks. https://github.com/vercel/ai, packages/{openai,deepseek}/src/chat/__fixtures__: openai-text.chunks.txt
-# (2026-02-12), issue-19381-thinking-reasoning.chunks.txt and issue-19377-logprobs.chunks.txt (2026-08-24).
+# Recorded chunks. https://github.com/vercel/ai, packages/{openai,deepseek}/src/chat/__fixtures__:
+# openai-text.chunks.txt (2026-02-12); issue-19381-thinking-reasoning.chunks.txt and issue-19377-logprobs.chunks.txt
+# (2026-08-24).
 OPENAI_FIRST = '{"id":"chatcmpl-D8Z5oo6uDh67AD85p73ksdT1KxhE0","object":"chat.completion.chunk","created":1770933892,"model":"gpt-4.1-nano-2025-04-14","service_tier":"default","system_fingerprint":"fp_de604bd877","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"Qup1BsQ3"}'  # noqa: E501
 OPENAI_NEXT = '{"id":"chatcmpl-D8Z5oo6uDh67AD85p73ksdT1KxhE0","object":"chat.completion.chunk","created":1770933892,"model":"gpt-4.1-nano-2025-04-14","service_tier":"default","system_fingerprint":"fp_de604bd877","choices":[{"index":0,"delta":{"content":" understanding"},"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"dfsGXLoAZ0Mn"}'  # noqa: E501
 OPENAI_LAST = '{"id":"chatcmpl-D8Z5oo6uDh67AD85p73ksdT1KxhE0","object":"chat.completion.chunk","created":1770933892,"model":"gpt-4.1-nano-2025-04-14","service_tier":"default","system_fingerprint":"fp_de604bd877","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null,"obfuscation":"zap0"}'  # noqa: E501

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from labkit.clock import Clock
+from labkit.errors import LabError
 from labkit.facts import Facts
 from labkit.sim import openai_chat
 from labkit.sim.access import stranger
@@ -86,10 +87,11 @@ class Providers:
             reply = await DIALECTS[call.provider.dialect](call)
         except Refused as refused:
             reply = refusal(call, refused.answer)
-        except Exception:  # a defect of the lab: the caller gets the provider's 500, the log the cause
+        except Exception as error:  # the lab's own trouble: the caller gets the provider's 500, the log the cause
             call.record.trouble = traceback.format_exc()
             reply = refusal(call, refuse(call.provider, "server_error").answer)
-            reply.lab["x-lab-note"] = "a defect of the lab, not the provider's behaviour"
+            cause = " ".join(str(error).split()) if isinstance(error, LabError) else "a defect: please report it"
+            reply.lab["x-lab-note"] = f"not the provider's doing but the lab's: {cause}"
         await self._send(call, reply, send)
 
     async def _send(self, call: Call, reply: Reply, send: Send) -> None:

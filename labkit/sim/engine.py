@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from labkit.sim.conversation import Message
 
 if TYPE_CHECKING:  # NumPy loads with the model, in the background
-    from labkit.lm.generate import LanguageModel, Piece, StopFinder
+    from labkit.lm.generate import LanguageModel, Piece
+    from labkit.lm.stops import StopFinder
 
 SPEAKER = {"developer": "system", "latest_reminder": "system", "function": "tool"}
 """Roles of providers as the lab's models know them."""
@@ -153,7 +154,7 @@ class _Thinker:
 
 def _thinking(pieces: Iterator[Piece], ask: Ask, end: int, bytes_of: Callable[[int], bytes]) -> Iterator[Part]:
     """Split each choice at `</think>` (id `end`), and look for stop strings in the answers only."""
-    from labkit.lm.generate import StopFinder
+    from labkit.lm.stops import StopFinder
 
     thinkers = [_Thinker(StopFinder(ask.stop)) for _ in range(ask.n)]
     for piece in pieces:

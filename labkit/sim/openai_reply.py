@@ -39,7 +39,7 @@ class Answered:
         return Reply(200, headers, body, self._lab_headers())
 
     async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
-        """The answer chunk by chunk. Where the provider keeps the line alive, the headers go out before the first token."""
+        """The answer chunk by chunk; its headers early where the provider keeps a waiting line alive."""
         stream = self.call.provider.stream
         headers = {
             "content-type": stream.content_type,

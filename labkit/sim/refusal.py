@@ -13,9 +13,9 @@ from labkit.errors import FactsError
 from labkit.facts.schema import Answer, Provider
 
 CASES = frozenset(
-    "missing_key malformed_header wrong_key wrong_path wrong_method not_json body_not_object too_large missing_model "  # noqa: SIM905
-    "missing_messages messages_empty unknown_role wrong_type out_of_range_above out_of_range_below model_unknown "
-    "model_retired context_too_long server_error".split()
+    "missing_key malformed_header wrong_key wrong_path wrong_method not_json body_not_object too_large "
+    "missing_model missing_messages messages_empty unknown_role wrong_type out_of_range_above "
+    "out_of_range_below model_unknown model_retired context_too_long server_error".split()
 )
 """Refusals that any request can meet."""
 _BY_BOUND = {"enum": ("wrong_value", "not_in_list"), "max_items": ("too_many", "too_many"), "needs": ("unmet", "unmet")}

@@ -211,6 +211,7 @@ class LocalServer:
             loop.set_exception_handler(lambda *_: None)
             try:
                 loop.run_until_complete(self._server.serve(sockets=[sock]))
+                loop.run_until_complete(_hang_up(self._server))
             finally:
                 loop.close()
         except BaseException as error:
@@ -219,7 +220,21 @@ class LocalServer:
             ready.set()
 
 
+async def _hang_up(server: Any) -> None:
+    """Close what is still open after the server has stopped, and let the loop see it closed."""
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise ServerError(f"{port} is not a port", right="Ports go from 1 to 65535; 0 takes a free one")
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform != "win32":  # there it would let two servers share one port
@@ -243,6 +258,4 @@ def _no_port(host: str, port: int, error: OSError) -> ServerError:
         return ServerError(
             f"port {port} needs administrator rights", where=f"{host}:{port}", do="Choose one above 1023"
         )
-    if isinstance(error, OverflowError) or not 0 <= port <= 65535:
-        return ServerError(f"{port} is not a port", right="Ports go from 1 to 65535; 0 takes a free one")
     return ServerError(f"cannot listen there ({error.strerror})", where=f"{host}:{port}", right="Use --host 127.0.0.1")
