@@ -1,8 +1,9 @@
 """A small language model in NumPy: tokens, forward pass, sampler. It knows nothing of HTTP.
 
->>> lm = load("lab-chat")                                                               # doctest: +SKIP
->>> ids = chat_ids(lm.tokenizer, [{"role": "user", "content": "Hello"}])                # doctest: +SKIP
->>> "".join(piece.text for piece in lm.generate(ids, Sampling(temperature=0)))          # doctest: +SKIP
+>>> lm = load("lab-chat")
+>>> ids = chat_ids(lm.tokenizer, [{"role": "user", "content": "What is the capital of France?"}])
+>>> "".join(piece.text for piece in lm.generate(ids, Sampling(temperature=0)))
+'...Paris...'
 """
 
 from __future__ import annotations

@@ -78,11 +78,17 @@ def decide(
     token = draw(probs, u)
     if unsure[token]:
         return token, False
-    doubt = _doubt(whole, probs, unsure, slack)
-    below, above = np.cumsum(probs)[[token - 1, token]]
-    below = 0.0 if token == 0 else below
-    lowest, highest = _moved(below, slack) + doubt, _moved(above, -slack) - doubt
-    return token, bool(lowest < u < highest)
+    sure, maybe = np.where((probs > 0) & ~unsure, whole, 0), np.where(unsure, whole, 0)
+    most_before, least_with = _share(sure, maybe, token)[1], _share(sure, maybe, token + 1)[0]
+    return token, bool(_moved(most_before, slack) < u < _moved(least_with, -slack))
+
+
+def _share(sure: Floats, maybe: Floats, n: int) -> tuple[float, float]:
+    """The least and the most that the first `n` tokens may have of the whole, whichever of the unsure ones belong."""
+    first, others = sure[:n].sum(), sure[n:].sum()
+    least = first / (first + others + maybe[n:].sum())
+    first += maybe[:n].sum()
+    return float(least), float(first / (first + others))
 
 
 def _moved(share: NDArray[np.float64] | float, slack: float) -> Floats:

@@ -234,12 +234,12 @@ class _ExactLogits:
             self._first = cache, self._model.step([self._prompt], cache)[0]
         cache, logits = self._first
         if not choice.ids:
-            return logits
+            return logits  # every choice begins after the same prompt
         if choice.index not in self._caches:
             self._caches[choice.index] = cache.repeated(1, self._capacity)
         cache = self._caches[choice.index]
-        logits = self._model.step([choice.ids[cache.length - len(self._prompt) :]], cache)[0]
-        return logits
+        row: NDArray[Any] = self._model.step([choice.ids[cache.length - len(self._prompt) :]], cache)[0]
+        return row
 
 
 def _choose(

@@ -15,7 +15,7 @@ Arrays: logits (V,) float, -inf for a token that cannot come; probs (V,) float64
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,15 +49,19 @@ class Sampling:
     ban: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        _check("temperature", self.temperature, self.temperature >= 0, "0 or more")
-        _check("top_k", self.top_k, isinstance(self.top_k, int) and self.top_k >= 0, "a whole number, 0 for all")
-        _check("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1")
-        _check("min_p", self.min_p, 0 <= self.min_p <= 1, "from 0 to 1")
-        _check("frequency_penalty", self.frequency_penalty, True, "a number")
-        _check("presence_penalty", self.presence_penalty, True, "a number")
-        _check("repetition_penalty", self.repetition_penalty, self.repetition_penalty > 0, "above 0; 1 changes nothing")
+        _check("temperature", self.temperature, lambda x: x >= 0, "0 or more")
+        _check("top_k", self.top_k, lambda x: x >= 0 and x == int(x), "a whole number, 0 for all")
+        _check("top_p", self.top_p, lambda x: 0 < x <= 1, "above 0 and at most 1")
+        _check("min_p", self.min_p, lambda x: 0 <= x <= 1, "from 0 to 1")
+        _check("frequency_penalty", self.frequency_penalty, math.isfinite, "any")
+        _check("presence_penalty", self.presence_penalty, math.isfinite, "any")
+        _check("repetition_penalty", self.repetition_penalty, lambda x: x > 0, "above 0; 1 changes nothing")
         for id, bias in self.logit_bias.items():
-            _check(f"logit_bias[{id!r}]", bias, isinstance(id, int) and -100 <= bias <= 100, "token id -> -100 to 100")
+            if not isinstance(id, int):
+                raise ParameterError(
+                    f"{id!r} is not a token id", where="logit_bias", right="Give whole numbers as keys"
+                )
+            _check(f"logit_bias[{id}]", bias, lambda x: -100 <= x <= 100, "-100 to 100")
         object.__setattr__(self, "ban", frozenset(self.ban))
 
     @property
@@ -136,7 +140,7 @@ def scale_temperature(logits: ArrayLike, temperature: float) -> Floats:
     >>> scale_temperature([1.0, 3.0, 3.0], 0)
     array([-inf,   0., -inf])
     """
-    _check("temperature", temperature, temperature >= 0, "0 or more")
+    _check("temperature", temperature, lambda x: x >= 0, "0 or more")
     logits = np.asarray(logits, np.float64)
     scaled: Floats = logits - logits.max()
     if temperature == 0:
@@ -189,7 +193,7 @@ def keep_top_k(probs: ArrayLike, top_k: int) -> Floats:
     >>> keep_top_k([0.5, 0.1, 0.3, 0.1], 2)
     array([0.625, 0.   , 0.375, 0.   ])
     """
-    _check("top_k", top_k, isinstance(top_k, int) and top_k >= 0, "a whole number, 0 for all")
+    _check("top_k", top_k, lambda x: x >= 0 and x == int(x), "a whole number, 0 for all")
     probs = np.asarray(probs, np.float64)
     if not 0 < top_k < len(probs):
         return probs.copy()
@@ -208,7 +212,7 @@ def keep_top_p(probs: ArrayLike, top_p: float) -> Floats:
     >>> keep_top_p([0.5, 0.3, 0.2], 0.6)
     array([0.625, 0.375, 0.   ])
     """
-    _check("top_p", top_p, 0 < top_p <= 1, "above 0 and at most 1")
+    _check("top_p", top_p, lambda x: 0 < x <= 1, "above 0 and at most 1")
     probs = np.asarray(probs, np.float64)
     if top_p == 1:
         return probs.copy()
@@ -227,9 +231,9 @@ def keep_min_p(probs: ArrayLike, min_p: float) -> Floats:
     >>> keep_min_p([0.5, 0.375, 0.125], 0.5).round(4)
     array([0.5714, 0.4286, 0.    ])
     """
-    _check("min_p", min_p, 0 <= min_p <= 1, "from 0 to 1")
+    _check("min_p", min_p, lambda x: 0 <= x <= 1, "from 0 to 1")
     probs = np.asarray(probs, np.float64)
-    return _only(probs, probs >= min_p * probs.max())
+    return _only(probs, probs >= min_p * probs.max()) if min_p else probs.copy()
 
 
 def draw(probs: ArrayLike, u: float) -> int:
@@ -241,7 +245,7 @@ def draw(probs: ArrayLike, u: float) -> int:
     >>> [draw([0.2, 0.0, 0.8], u) for u in (0.0, 0.19, 0.2, 0.99)]
     [0, 0, 2, 2]
     """
-    _check("u", u, 0 <= u < 1, "from 0 up to, but not including, 1")
+    _check("u", u, lambda x: 0 <= x < 1, "from 0 up to, but not including, 1")
     running = np.cumsum(np.asarray(probs, np.float64))
     return int(np.searchsorted(running, u * running[-1], side="right"))
 
@@ -350,7 +354,9 @@ def _only(probs: Floats, kept: NDArray[Any]) -> Floats:
     return left
 
 
-def _check(name: str, value: object, in_range: bool, right: str) -> None:
+def _check(name: str, value: Any, in_range: Callable[[float], bool], right: str) -> None:
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not (number and in_range and math.isfinite(float(value))):  # type: ignore[arg-type]
-        raise ParameterError(f"{value!r} is out of range", where=name, right=f"Give a number: {right}")
+    if not number:
+        raise ParameterError(f"{value!r} is not a number", where=name, right=f"Give a number: {right}")
+    if not (math.isfinite(value) and in_range(float(value))):
+        raise ParameterError(f"{value} is out of range", where=name, right=f"Give a number: {right}")
