@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from labkit.launch.place import LEARNER, TESTER, Place, Step
+from labkit.launch.place import LEARNER, TESTER, Place
 from labkit.launch.telling import Trouble, step, tell
 from labkit.launch.tools import Unexplained, Untouched, installer, run
 from labkit.launch.turn import turn
@@ -34,12 +34,12 @@ def set_up(place: Place, lock: str) -> None:
             make(place, uv)
         state = {**place.state(), "state": "ready", "python": place.look()[0]}
         try:
-            _fill(place, missing, lock, uv, state)
+            _fill(place, lock, uv, state)
         except Unexplained as trouble:
             if not uv:
                 raise
             tell(f"{trouble}\nuv did not manage it; trying pip")
-            _fill(place, missing, lock, None, state)
+            _fill(place, lock, None, state)
         if not place.look()[1]:
             raise Trouble(
                 "labkit was installed but Python does not find it", do=f"Remove {place.venv} and run the same again"
@@ -62,8 +62,8 @@ def make(place: Place, uv: str | None) -> None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise Trouble(
             f"This Python ({sys.executable}) cannot make environments: its venv part is not installed",
-            right=f"On Debian and Ubuntu: sudo apt install python3-venv (or python{version}-venv). Or install uv, which "
-            "needs no such part",
+            right=f"On Debian and Ubuntu: sudo apt install python3-venv (or python{version}-venv). Or install uv, "
+            "which needs no such part",
             do="Then run the same again",
         ) from None
     with step(f"making .venv with Python {platform.python_version()}"):
@@ -82,6 +82,8 @@ def install(place: Place, lock: str, uv: str | None, state: dict[str, Any]) -> N
     While it runs the state on disk names no lock, so that a stop is noticed. Trouble that came before anything was
     installed puts the old state back: the lab as it was still opens with its old lock.
     """
+    names = [lock, LEARNER] if lock == TESTER else [lock]  # every pin of the learner's lock is in the tester's
+    wanted = {name: place.fingerprint(name) for name in names}
     before = place.state()
     if before.get("state") == "ready":
         place.note({**before, "locks": {}})
@@ -103,15 +105,14 @@ def install(place: Place, lock: str, uv: str | None, state: dict[str, Any]) -> N
             raise
         new = _newly_installed(said)
         count.result = f"{new} packages, " if new else ""
-    names = [lock, LEARNER] if lock == TESTER else [lock]  # every pin of the learner's lock is in the tester's
-    state["locks"] = {**state.get("locks", {}), **{name: place.fingerprint(name) for name in names}}
+    state["locks"] = {**state.get("locks", {}), **wanted}
 
 
-def _fill(place: Place, missing: frozenset[Step], lock: str, uv: str | None, state: dict[str, Any]) -> None:
-    if "install" in missing:
+def _fill(place: Place, lock: str, uv: str | None, state: dict[str, Any]) -> None:
+    if state.get("locks", {}).get(lock) != place.fingerprint(lock):
         install(place, lock, uv, state)
     with step("linking labkit"):  # `import labkit` and the command `lab` mean this clone; needs no network
-        run(place, [*installer(place, uv), "--no-deps", "--no-build-isolation", "-e", str(place.root)])
+        run(place, [*installer(place, uv), "--no-deps", "--no-build-isolation", "-e", "."])
     state["package"] = place.fingerprint("pyproject.toml")
 
 

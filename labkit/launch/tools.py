@@ -131,4 +131,6 @@ def installer(place: Place, uv: str | None) -> list[str]:
     pip = [str(place.python), "-I", "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, env=environment(os.environ)).returncode:
         run(place, [str(place.python), "-I", "-m", "ensurepip", "--default-pip"])
-    return [*pip, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    # With no retry at all pip would not say that it could not connect, only that it found nothing.
+    quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "3"]
+    return [*pip, "install", *quiet]
