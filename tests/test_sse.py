@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import httpx
 import pytest
 from hypothesis import given
@@ -31,7 +33,8 @@ STANDARD = [
 pieces = st.sampled_from(
     [
         b"data", b"data: ", b"data:", b": keep-alive", b"event: ping", b"id: 7", b"id: a\0b", b"retry: 30", b"x", b":",
-        b"\n", b"\r", b"\r\n", b"\n\n", b"\xef\xbb\xbf", "é".encode(), "😀".encode(), "שלום".encode(), b"\xff", b"[DONE]",
+        b"\n", b"\r", b"\r\n", b"\n\n", b"\xef\xbb\xbf", "é".encode(), "😀".encode(), "שלום".encode(), b"\xff",
+        b"[DONE]",
     ]
 )  # fmt: skip
 streams = st.lists(pieces, max_size=30).map(b"".join) | st.binary(max_size=60)
@@ -79,7 +82,7 @@ def test_an_unfinished_end_keeps_what_had_come_of_it() -> None:
 @given(data=streams, cuts=st.lists(st.integers(0, 200)))
 def test_events_are_the_same_wherever_the_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(data), *(c % (len(data) + 1) for c in cuts)})
-    parts = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [data[a:b] for a, b in itertools.pairwise(places)]
     whole = list(sse_events([data]))
     assert list(sse_events(parts)) == whole
     assert list(sse_events(bytes([b]) for b in data)) == whole

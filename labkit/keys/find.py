@@ -14,12 +14,12 @@ from pathlib import Path
 from labkit.errors import ConfigError, KeyMissing, StorageError
 from labkit.keys.secret import Secret
 
-KEY_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+KEY_ENDINGS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_key", "_token", "_secret", "_password")
 
 
 def names_a_key(variable: str) -> bool:
     """Whether a variable of this name is taken to hold something secret."""
-    return variable.upper().endswith(KEY_ENDINGS)
+    return variable.endswith(KEY_ENDINGS)
 
 
 def find(

@@ -7,6 +7,7 @@ sent is the finding.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from labkit.keys.secret import MASK
@@ -25,10 +26,16 @@ _NO_KEY = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def is_key_header(name: str) -> bool:
     """Whether a header of this name carries a credential."""
     name = name.lower()
     return name in KEY_HEADERS or bool(_KEY_HEADER.search(name))
+
+
+@lru_cache(maxsize=1024)
+def _is_address_header(name: str) -> bool:
+    return name.lower() in ("location", "referer", "content-location", "link")
 
 
 def is_no_key(value: str) -> bool:
@@ -46,15 +53,15 @@ def mask_header(name: str, value: str) -> str:
     >>> mask_header("Authorization", "Bearer sk-1"), mask_header("accept", "*/*")
     ('Bearer [hidden]', '*/*')
     """
+    if not is_key_header(name):
+        return mask_url(value) if _is_address_header(name) else value
     lower = name.lower()
     if lower == "cookie":
-        return "; ".join(_mask_pair(part) for part in value.split(";"))
+        return ";".join(_mask_pair(part) for part in value.split(";"))
     if lower == "set-cookie":
         first, semicolon, rest = value.partition(";")
         return _mask_pair(first) + semicolon + rest
-    if lower in ("location", "referer", "content-location", "link"):
-        return mask_url(value)
-    if not is_key_header(name) or is_no_key(value):
+    if is_no_key(value):
         return value
     scheme = _SCHEME.match(value)
     if scheme is None:
@@ -77,12 +84,15 @@ def mask_url(url: str) -> str:
     >>> mask_url("https://me:pw@api.example.org/v1?key=abc&q=1")
     'https://[hidden]@api.example.org/v1?key=[hidden]&q=1'
     """
-    url = re.sub(r"(?<=://)[^/?#\s\"'@]*(?:@[^/?#\s\"'@]*)*@", f"{MASK}@", url)
-    return re.sub(r"([?&;])([^=&;#\s\"']+)=([^&;#\s\"']*)", _mask_parameter, url)
+    if "@" in url:
+        url = re.sub(r"(?<=://)[^/?#\s\"'@]*(?:@[^/?#\s\"'@]*)*@", f"{MASK}@", url)
+    return url if "=" not in url else re.sub(r"([?&;])([^=&;#\s\"']+)=([^&;#\s\"']*)", _mask_parameter, url)
 
 
 def url_credentials(url: str) -> list[str]:
     """The secret values in an address, decoded: those that `mask_url` hides."""
+    if "=" not in url and "@" not in url:
+        return []
     found = [unquote_plus(m[3]) for m in re.finditer(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)", url) if _names_key(m[2])]
     user = re.search(r"://([^/?#\s]*)@", url)
     for part in unquote_plus(user[1]).split(":", 1) if user else []:

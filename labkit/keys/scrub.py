@@ -12,12 +12,13 @@ import html
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from labkit.errors import ConfigError
-from labkit.keys.find import dotenv_paths, names_a_key, read_dotenv
+from labkit.keys.find import KEY_ENDINGS, dotenv_paths, names_a_key, read_dotenv
 from labkit.keys.secret import MASK, Secret, held
 
 SHORTEST = 8  # characters; a shorter value is no key, and hiding it would hide plain words
@@ -28,6 +29,8 @@ RUN = 6  # so many characters in a row must not survive
 _HOLE = r"(?:\*{2,}|\u2022{2,}|(?:\xe2\x80\xa2){2,}|\u2026|\xe2\x80\xa6|\\u2026|\.{3,}|x{4,}|X{4,})"
 _ECHO = re.compile(rf"(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{{0,200}}?(?:{_HOLE}[A-Za-z0-9_\-*.]{{0,200}})+")
 _TOKEN = re.compile(r"[^\s\"'`,;:<>()\[\]{}=\\]+")
+
+_ENDINGS = tuple(ending.encode("ascii") for ending in KEY_ENDINGS)
 
 _harmless: set[str] = set()
 _FAKE = re.compile(r"lab[-0]+fake[-0]+key")  # how the facts write the keys of local providers
@@ -45,7 +48,7 @@ def is_harmless(value: str) -> bool:
 
 def known(also: Iterable[str] = ()) -> frozenset[str]:
     """The secrets known now: environment, `.env`, Secrets alive, and `also`."""
-    values = {value for name in os.environ if names_a_key(name) and (value := os.environ.get(name, "").strip())}
+    values = set(_environment_values())
     for path in dotenv_paths():
         values.update(_dotenv_values(path))
     values.update(held())
@@ -57,15 +60,24 @@ class Scrubber:
     """What is known now, once for many texts: reading the environment costs more than cleaning a header.
 
     also: further secrets.  echoed: keys of which a provider's error may show a masked picture; see `scrub`.
+    base: what `known()` gave a moment ago, to spare asking again.
     """
 
-    def __init__(self, also: Iterable[str] = (), echoed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, also: Iterable[str] = (), echoed: Iterable[str] = (), base: frozenset[str] | None = None
+    ) -> None:
         self._echoed = _worth_hiding(echoed)
-        self._values = known((*also, *self._echoed))
+        self._values = (known() if base is None else base) | _worth_hiding(also) | self._echoed
 
     def text(self, text: str) -> str:
         """`scrub` of one text."""
         return _replaced(text, _spans(text, self._values, self._echoed)) if self._values else text
+
+    def texts(self, texts: list[str]) -> list[str]:
+        """`text` of each; looked at together first, since most hold nothing."""
+        if not self._values or not _spans("\n".join(texts), self._values, self._echoed):
+            return texts
+        return [self.text(text) for text in texts]
 
     def data(self, data: bytes) -> bytes:
         """`scrub_bytes` of one body."""
@@ -191,6 +203,16 @@ def _forms(value: str) -> Iterable[str]:
         text = text[-(-8 * shift // 6) : (shift + len(raw)) * 8 // 6]
         yield text
         yield text.translate(str.maketrans("+/", "-_"))
+
+
+def _environment_values() -> Iterable[str]:
+    # This runs at every call. Names as bytes, where the system has them so, spare decoding the whole environment.
+    names: Iterable[str]
+    if sys.platform == "win32":
+        names = [name for name in os.environ if names_a_key(name)]
+    else:
+        names = [os.fsdecode(name) for name in os.environb if name.endswith(_ENDINGS)]
+    return [value for name in names if (value := os.environ.get(name, "").strip())]
 
 
 _dotenv_cache: dict[str, tuple[tuple[int, int], frozenset[str]]] = {}

@@ -53,7 +53,7 @@ def curl(source: Any, shell: str = "sh", *, variable: str = "") -> Command:
 
 def _for_sh(exchange: Exchange, variable: str) -> str:
     text, remark = _body(exchange)
-    arguments = [*_flags(exchange), _sh(exchange.request.url, variable)]
+    arguments = [" ".join((*_flags(exchange), _sh(exchange.request.url, variable)))]
     arguments += [f"-H {_sh(f'{name}: {value}', variable)}" for name, value in _headers(exchange.request.headers)]
     before = f"# {remark}\n" if remark else ""
     if text is not None and len(text.encode()) <= LONGEST_ARGUMENT:
@@ -68,9 +68,9 @@ def _for_sh(exchange: Exchange, variable: str) -> str:
 
 def _for_powershell(exchange: Exchange, variable: str) -> str:
     text, remark = _body(exchange)
-    arguments = [*_flags(exchange), _ps(exchange.request.url, variable)]
+    arguments = [" ".join((*_flags(exchange), _ps(exchange.request.url, variable)))]
     arguments += [f"-H {_ps(f'{name}: {value}', variable)}" for name, value in _headers(exchange.request.headers)]
-    before, after = "# For Windows PowerShell 5.1 and PowerShell 7\n", ""
+    before, after = "# For Windows PowerShell 5.1 and for PowerShell 7 on Windows\n", ""
     if remark:
         before += f"# {remark}\n"
         arguments.append("--data-binary '@body.bin'")

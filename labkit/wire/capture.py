@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.errors import LabError
 from labkit.keys import mask_url, scrub
 from labkit.keys.logs import clean_line
-from labkit.keys.masks import credential, mask_header, url_credentials
+from labkit.keys.masks import credential, url_credentials
 from labkit.keys.scrub import Scrubber, known
 from labkit.wire.exchange import Answer, Exchange, Failure, Headers, Sent, Timings
 
@@ -27,7 +28,7 @@ def exchange_of(source: Any) -> Exchange:
         return source
     error = source if isinstance(source, BaseException) else None
     if error is not None:
-        for cause in _causes(error):
+        for cause in causes_of(error):
             recorded = getattr(cause, "labkit_exchange", None)
             if isinstance(recorded, Exchange):
                 return recorded
@@ -36,11 +37,11 @@ def exchange_of(source: Any) -> Exchange:
         return _of_response(response)
     request = _request_in(source)
     if request is not None:
-        sent, _ = sent_of(request)
+        sent, keys = sent_of(request)
         provider, place = whereabouts(sent.url, None)
         if error is None:
             return Exchange(sent, provider=provider, place=place, state="not sent")
-        return Exchange(sent, error=failure_of(error), provider=provider, place=place, state="failed")
+        return Exchange(sent, error=failure_of(error, keys), provider=provider, place=place, state="failed")
     raise LabError(
         f"there is no HTTP exchange in a {type(source).__name__}",
         where="show",
@@ -52,17 +53,20 @@ def exchange_of(source: Any) -> Exchange:
     )
 
 
-def sent_of(request: Any) -> tuple[Sent, list[str]]:
-    """The request as it may be shown, and the credentials it carried, for cleaning the answer."""
+def sent_of(request: Any, base: frozenset[str] | None = None) -> tuple[Sent, list[str]]:
+    """The request as it may be shown, and the credentials it carried, for cleaning the answer.
+
+    base: what `known()` gave a moment ago.
+    """
     lines = list(_lines(request.headers))
     url = str(request.url)
     keys = [key for name, value in lines if (key := credential(name, value))] + url_credentials(url)
     body = _body_of(request)
-    clean = Scrubber(_typed(url, keys))
+    clean = Scrubber(_typed(url, keys), base=base)
     sent = Sent(
         method=str(request.method or "").upper(),
         url=clean.text(mask_url(url)),
-        headers=Headers((name, clean.text(mask_header(name, value))) for name, value in lines),
+        headers=_clean_headers(lines, clean),
         body=None if body is None else clean.data(body),
     )
     return sent, keys
@@ -76,12 +80,12 @@ def answer_of(response: Any, body: bytes | None, clean: Scrubber) -> Answer:
         status=int(response.status_code),
         reason=clean.text(str(reason)),
         http_version=version if isinstance(version, str) else "",
-        headers=Headers((name, clean.text(mask_header(name, value))) for name, value in _lines(response.headers)),
+        headers=_clean_headers(list(_lines(response.headers)), clean),
         body=body,
     )
 
 
-def answer_scrubber(url: str, keys: Iterable[str], status: int) -> Scrubber:
+def answer_scrubber(url: str, keys: Iterable[str], status: int, base: frozenset[str] | None = None) -> Scrubber:
     """What must not be seen in an answer to a request that carried `keys`.
 
     An error may show a masked picture of the key: that goes too. Towards this machine only keys that are known as
@@ -89,14 +93,26 @@ def answer_scrubber(url: str, keys: Iterable[str], status: int) -> Scrubber:
     """
     typed = _typed(url, keys)
     if status < 400:
-        return Scrubber(typed)
-    return Scrubber(typed, echoed=typed or [key for key in keys if key in known()])
+        return Scrubber(typed, base=base)
+    return Scrubber(typed, typed or [key for key in keys if key in (known() if base is None else base)], base)
 
 
-def failure_of(error: BaseException) -> Failure:
-    """An exception as words, without keys."""
-    outer, *causes = _causes(error)
-    return Failure(type(outer).__name__, clean_line(str(outer)), tuple(_line_of(cause) for cause in causes))
+def failure_of(error: BaseException, keys: Iterable[str] = ()) -> Failure:
+    """An exception as words, without keys; keys: those that the request carried."""
+    clean = Scrubber(keys)
+    words = {cause: clean.text(clean_line(str(cause))) for cause in causes_of(error)}
+    lines = dict.fromkeys(f"{type(cause).__name__}: {said}".rstrip(": ") for cause, said in words.items())
+    return Failure(type(error).__name__, words[error], tuple(lines)[1:])  # httpx repeats what httpcore says: once
+
+
+def clean_error(error: BaseException, keys: Iterable[str]) -> None:
+    """Take `keys` out of the texts of an exception and its causes: h11 quotes a header that it refuses."""
+    clean = Scrubber(keys)
+    for cause in causes_of(error):
+        if clean.text(str(cause)) != str(cause):
+            cause.args = tuple(clean.text(arg) if isinstance(arg, str) else arg for arg in cause.args)
+            if clean.text(str(cause)) != str(cause):  # the text is made of something else
+                cause.args = (clean.text(str(cause)),)
 
 
 def whereabouts(url: str, answer: Answer | None) -> tuple[str, str]:
@@ -126,6 +142,7 @@ def whereabouts(url: str, answer: Answer | None) -> tuple[str, str]:
         return labels[-2], "live"
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether `host` is this machine, by its own name or address and without asking anybody."""
     host = host.lower().strip("[]")
@@ -176,7 +193,7 @@ def _response_in(source: Any) -> Any:
 
 
 def _request_in(source: Any) -> Any:
-    for candidate in (source, *(_causes(source) if isinstance(source, BaseException) else ())):
+    for candidate in (source, *(causes_of(source) if isinstance(source, BaseException) else ())):
         request = candidate if hasattr(candidate, "method") else _held(candidate, "request")
         if all(hasattr(request, name) for name in ("method", "url", "headers")):
             return request
@@ -209,6 +226,11 @@ def _lines(headers: Any) -> Iterator[tuple[str, str]]:
         yield _text(name), _text(value)
 
 
+def _clean_headers(lines: list[tuple[str, str]], clean: Scrubber) -> Headers:
+    values = clean.texts([value for _, value in lines])
+    return Headers((name, value) for (name, _), value in zip(lines, values, strict=True))
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, bytes):
         return str(value)
@@ -223,14 +245,13 @@ def _url_of(response: Any) -> str:
     return "" if url is None else str(url)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what lies beneath it, outermost first."""
     seen: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in seen:
         seen.append(cause)
         yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-
-
-def _line_of(error: BaseException) -> str:
-    return clean_line(f"{type(error).__name__}: {error}".rstrip(": "))
+        # httpcore's pool raises again "from None": the system's own error is still there as the context.
+        ours = type(cause).__module__.split(".")[0] in ("httpx", "httpcore", "httpx2", "httpcore2")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ and not ours else cause.__context__)

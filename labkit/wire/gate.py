@@ -49,11 +49,12 @@ class Route:
     place: str = "live"
     secret: Secret | None = None
 
-    def covers(self, url: httpx.URL) -> bool:
-        """Whether `url` is on this route's host."""
-        return _origin(url) == _origin(_parsed(self.base_url))
+    @property
+    def origin(self) -> tuple[str, str, int | None]:
+        """Scheme, host and port."""
+        return _origin(_parsed(self.base_url))
 
-    def is_nearest(self, url: httpx.URL) -> int:
+    def agreement(self, url: httpx.URL) -> int:
         """How many characters of the path agree: the longest names the provider; -1 for another one's path."""
         path = _parsed(self.base_url).path.rstrip("/")
         return len(path) if url.path == path or url.path.startswith(f"{path}/") else -1
@@ -70,7 +71,9 @@ class Gate:
         settle: Callable[[Exchange, Any], None] | None,
     ) -> None:
         self.log = log if log is not None else ExchangeLog()
-        self.routes = tuple(routes)
+        self._by_origin: dict[tuple[str, str, int | None], tuple[Route, ...]] = {}
+        for route in routes:
+            self._by_origin[route.origin] = (*self._by_origin.get(route.origin, ()), route)
         self.allow, self.settle = allow, settle
 
     def open(self, request: httpx.Request) -> tuple[Recorder, Route | None]:
@@ -89,9 +92,7 @@ class Gate:
             held = self.allow(request, route)
         settle = partial(_settle, self.settle, held) if self.settle is not None else None
         swap = route.secret if route is not None and _may_carry_a_key(request.url) else None
-        recorder = Recorder(request, swap, settle)
-        if route is not None:
-            recorder.exchange.provider, recorder.exchange.place = route.provider, route.place
+        recorder = Recorder(request, swap, settle, *((route.provider, route.place) if route is not None else ()))
         self.log.add(recorder.exchange)
         return recorder, route
 
@@ -110,10 +111,10 @@ class Gate:
         return copy
 
     def _route(self, url: httpx.URL) -> Route | None:
-        fitting = [route for route in self.routes if route.covers(url)]
-        if is_loopback(url.host):
-            fitting = [route for route in fitting if route.is_nearest(url) >= 0]
-        return max(fitting, key=lambda route: route.is_nearest(url), default=None)
+        fitting = self._by_origin.get(_origin(url), ())
+        if is_loopback(url.host):  # many providers on one host: the path must be one's own
+            fitting = tuple(route for route in fitting if route.agreement(url) >= 0)
+        return max(fitting, key=lambda route: route.agreement(url), default=None)
 
 
 def _settle(settle: Callable[[Exchange, Any], None], held: Any, exchange: Exchange) -> None:

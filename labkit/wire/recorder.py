@@ -9,8 +9,18 @@ from typing import Any
 import httpx
 
 from labkit.keys import Secret
+from labkit.keys.scrub import known
 from labkit.wire.bodies import decoded_parts
-from labkit.wire.capture import RECORDED, answer_of, answer_scrubber, failure_of, sent_of, whereabouts
+from labkit.wire.capture import (
+    RECORDED,
+    answer_of,
+    answer_scrubber,
+    causes_of,
+    clean_error,
+    failure_of,
+    sent_of,
+    whereabouts,
+)
 from labkit.wire.exchange import Exchange, Timings
 
 
@@ -18,13 +28,22 @@ class Recorder:
     """One call, from `trace` (before the bytes leave) to `complete`, `cut` or `failed`, whichever comes first.
 
     secret: the key that goes out in this call in place of its placeholder, or None.
+    provider, place: whose address it is, where that is known beforehand.
     """
 
     def __init__(
-        self, request: httpx.Request, secret: Secret | None, settle: Callable[[Exchange], None] | None
+        self,
+        request: httpx.Request,
+        secret: Secret | None,
+        settle: Callable[[Exchange], None] | None,
+        provider: str = "",
+        place: str = "",
     ) -> None:
-        sent, self._keys = sent_of(request)
-        provider, place = whereabouts(sent.url, None)
+        self._known = known()
+        sent, self._keys = sent_of(request, self._known)
+        self._told = bool(provider)  # else the answer may say who it was
+        if not provider:
+            provider, place = whereabouts(sent.url, None)
         self.exchange = Exchange(sent, provider=provider, place=place, state="open", started_at=time.time())
         self._url, self._secret, self._settle = str(request.url), secret, settle
         self._theirs = request.extensions.get("trace")
@@ -61,9 +80,9 @@ class Recorder:
         )
         if self._secret is not None:
             self._keys.append(self._secret.unwrap())
-        self._clean = answer_scrubber(self._url, self._keys, response.status_code)
+        self._clean = answer_scrubber(self._url, self._keys, response.status_code, self._known)
         exchange.response = answer_of(response, None, self._clean)
-        if exchange.response.headers.get("x-lab-provider") or not exchange.provider:
+        if not self._told:
             exchange.provider, exchange.place = whereabouts(self._url, exchange.response)
         self._encoding = response.headers.get("content-encoding", "")
         response.extensions[RECORDED] = exchange
@@ -90,7 +109,9 @@ class Recorder:
         """No answer came, or it broke off. The exchange goes with the exception; frames that saw a key do not."""
         if self._over:
             return
-        self.exchange.error = failure_of(error)
+        keys = [*self._keys, *([self._secret.unwrap()] if self._secret is not None else [])]
+        clean_error(error, keys)
+        self.exchange.error = failure_of(error, keys)
         if isinstance(error, Exception):
             error.labkit_exchange = self.exchange  # type: ignore[attr-defined]
         if self._secret is not None:
@@ -134,9 +155,5 @@ class Recorder:
 
 def _forget_frames(error: BaseException) -> None:
     """Drop the frames below the transport: a traceback that prints local variables would show the key in them."""
-    seen: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in seen:
-        seen.append(cause)
+    for cause in causes_of(error):
         cause.__traceback__ = None
-        cause = cause.__cause__ or cause.__context__
