@@ -27,7 +27,8 @@ OPENAI = """{"id": "chatcmpl-D8Z5f52zQqikDBEKQMQoYcWMcWPeU", "object": "chat.com
  "rejected_prediction_tokens": 0}}, "service_tier": "default", "system_fingerprint": "fp_de604bd877"}"""
 DEEPSEEK_THINKING = """{"id": "c29cc26f-f9d0-494d-9ca7-4da830ce7fac", "object": "chat.completion",
  "created": 1787605943, "model": "deepseek-v4-pro", "choices": [{"index": 0, "message": {"role": "assistant",
- "content": "", "reasoning_content": "We need"}, "logprobs": null, "finish_reason": "length"}], "usage": {"prompt_tokens": 87,
+ "content": "", "reasoning_content": "We need"}, "logprobs": null,
+ "finish_reason": "length"}], "usage": {"prompt_tokens": 87,
  "completion_tokens": 2, "total_tokens": 89, "prompt_tokens_details": {"cached_tokens": 0},
  "completion_tokens_details": {"reasoning_tokens": 2}, "prompt_cache_hit_tokens": 0, "prompt_cache_miss_tokens": 87},
  "system_fingerprint": "a307abda487cd1b463329ccb945ce396"}"""

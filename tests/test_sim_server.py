@@ -93,6 +93,11 @@ def test_calls_leave_no_text_anywhere(call: Caller, capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
+def test_answers_do_not_wait_for_delayed_acknowledgements(server: LocalServer) -> None:
+    # asyncio sets TCP_NODELAY only where the listening socket names its protocol: 1 ms a call instead of 44
+    assert server._server.servers[0].sockets[0].proto == socket.IPPROTO_TCP
+
+
 # --- its log ------------------------------------------------------------------------------------------------------
 
 
