@@ -196,11 +196,12 @@ def test_stopping_with_an_idle_connection_and_an_answer_at_work_does_not_wait_fo
         ):
             reading.set()
             try:
-                for _ in response.iter_raw():
-                    pass
+                for piece in response.iter_raw():
+                    seen.append(piece)
             except httpx.HTTPError:
                 pass
 
+    seen: list[bytes] = []
     reading = threading.Event()
     thread = threading.Thread(target=read)
     thread.start()
@@ -208,6 +209,7 @@ def test_stopping_with_an_idle_connection_and_an_answer_at_work_does_not_wait_fo
     server.stop()
     thread.join(30)
     assert not thread.is_alive()
+    assert b"[DONE]" not in b"".join(seen)  # half a text does not pass for a whole one
     caller.http.close()
 
 

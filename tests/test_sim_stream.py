@@ -157,9 +157,10 @@ def test_while_deepseek_lets_a_plain_call_wait_it_sends_empty_lines(paced: Calle
 
 def test_an_answer_that_cannot_keep_its_pace_says_how_late_it_is(paced: Caller) -> None:
     at_speed(paced, "lab", first_token_s=0, tokens_per_s=1e9)
-    plain = paced.post("lab", paced.body("lab", max_tokens=20))
+    long: Any = {"max_tokens": 100, "n": 8, "logit_bias": NO_END}
+    plain = paced.post("lab", paced.body("lab", **long))
     assert int(plain.headers["x-lab-late-ms"]) > 0
-    streamed = paced.post("lab", paced.body("lab", max_tokens=20, stream=True)).text
+    streamed = paced.post("lab", paced.body("lab", stream=True, **long)).text
     assert int(streamed.partition("data: [DONE]\n\n: x-lab-late-ms=")[2]) > 0
     assert paced.server.log[-1].late_ms > 0
 

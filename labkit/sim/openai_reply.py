@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from labkit.errors import ServerError
 from labkit.facts.schema import ModelFacts
 from labkit.sim.call import Call, Reply, provider_headers
 from labkit.sim.completion import Choice, Shape
@@ -55,6 +56,7 @@ class Answered:
         async for part in steps:
             if isinstance(part, Part):
                 choices[part.choice].add(part)
+        _need_all(choices)
         await self.pace.until(max(choice.tokens for choice in choices))
         self._note_in_record(choices)
         return choices, to_json(self.shape.whole(choices, self.start.prompt_tokens))
@@ -110,6 +112,7 @@ class Answered:
                 if not open_choices and usage_wanted and stream.usage_in == "last chunk":
                     last["usage"] = shape.usage(choices, self.start.prompt_tokens)
                 yield shape.event(last, padded=padded)
+        _need_all(choices)
         if usage_wanted and stream.usage_in == "own chunk":
             yield shape.event(shape.usage_chunk(shape.usage(choices, self.start.prompt_tokens)), padded=padded)
         self._note_in_record(choices)
@@ -134,3 +137,9 @@ class Answered:
         record.completion_tokens = sum(choice.tokens for choice in choices)
         record.finish_reasons = [choice.finish_reason for choice in choices]
         record.late_ms = self.pace.late_ms
+
+
+def _need_all(choices: Sequence[Choice]) -> None:
+    """Half a text must not pass for a whole one: when the models were stopped, the answer fails."""
+    if any(choice.finish_reason is None for choice in choices):
+        raise ServerError("the local server is being stopped")

@@ -13,6 +13,8 @@ from typing import Literal
 from labkit.facts.schema import Speed
 
 PaceName = Literal["real", "quick"]
+TIMER_S = 0.02
+"""A sleep may end so much too late by itself: Windows' timer ticks every 15.6 ms."""
 
 
 class Pace:
@@ -47,8 +49,8 @@ class Pace:
 
     @property
     def late_ms(self) -> int:
-        """`late_s` in whole milliseconds."""
-        return int(self.late_s * 1000)
+        """`late_s` in whole milliseconds; 0 for less than a timer of the operating system can keep."""
+        return int(self.late_s * 1000) if self.late_s >= TIMER_S else 0
 
     async def _wait(self, due_s: float) -> None:
         left_s = due_s - self._elapsed_s()
