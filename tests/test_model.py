@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,41 @@ def test_the_shipped_model_has_the_promised_shape():
     config = lm.load("lab-chat").model.config
     assert (config.vocab_size, config.hidden_size, config.num_hidden_layers) == (4096, 192, 6)
     assert (config.num_attention_heads, config.intermediate_size, config.max_position_embeddings) == (6, 512, 1024)
+
+
+@pytest.fixture(scope="module")
+def frozen() -> tuple[dict, np.ndarray]:
+    """What training/frozen_logits.py recorded of `transformers`: prompts with ids; the last logits of each, (P, V)."""
+    record = json.loads((DATA / "frozen_logits.json").read_text(encoding="utf-8"))
+    return record, np.load(DATA / "frozen_logits.npz")["logits"]
+
+
+def test_the_frozen_logits_belong_to_the_shipped_weights(frozen):
+    for name, key in (("model.safetensors", "weights_sha256"), ("tokenizer.json", "tokenizer_sha256")):
+        found = hashlib.sha256((SHIPPED / name).read_bytes()).hexdigest()
+        assert frozen[0][key] == found, "new weights need new oracles: python training/frozen_logits.py --help"
+
+
+def test_the_shipped_tokenizer_and_chat_form_give_the_ids_of_transformers(frozen):
+    tokenizer = lm.load("lab-chat").tokenizer
+    prompts = frozen[0]["prompts"]
+    assert len(prompts) >= 8
+    for prompt in prompts:
+        assert tokenizer.encode(prompt["text"], special=True) == prompt["ids"]
+        if "messages" in prompt:
+            assert lm.chat_ids(tokenizer, prompt["messages"], think=prompt["think"]) == prompt["ids"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_shipped_models_logits_are_those_of_transformers(frozen, dtype):
+    record, expected = frozen
+    model = lm.load("lab-chat").model
+    for prompt, last in zip(record["prompts"], expected, strict=True):
+        logits = model.logits(prompt["ids"], dtype)
+        np.testing.assert_allclose(logits[-1], last, rtol=0, atol=2e-4)
+        np.testing.assert_allclose(scipy.special.logsumexp(logits, axis=-1), prompt["logsumexp"], rtol=0, atol=2e-4)
+        best = logits[np.arange(len(logits)), prompt["argmax"]]
+        np.testing.assert_allclose(best, logits.max(-1), rtol=0, atol=2e-4)  # theirs is ours, but for a tie
 
 
 def test_float32_is_within_a_quarter_of_the_error_that_exactness_allows_for():

@@ -11,6 +11,8 @@ move into or out of the set that is kept; `doubt`, how far a running sum may be 
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -53,42 +55,66 @@ def decide(
     """
     if error == 0:
         return draw(next_probs(logits, sampling, counts, seen), u), True
-    values = adjusted(logits, sampling, counts, seen)
-    error *= max(sampling.repetition_penalty, 1 / sampling.repetition_penalty)
-    if sampling.temperature == 0:
-        token = int(np.argmax(values))
-        return token, int(np.count_nonzero(values >= values[token] - 2 * error)) == 1
-    scaled = scale_temperature(values, sampling.temperature)
-    slack = min(error / sampling.temperature, 1e300)
-    first = int(np.argmax(scaled))  # its value is 0
-    if np.count_nonzero(scaled >= -(_ALONE + 2 * slack)) == 1 and u > _FLOAT64_ERROR:
-        return first, True
-
-    whole = probs = softmax(scaled)
-    unsure = np.zeros(len(probs), bool)
-    if sampling.top_k:
-        unsure |= _top_k_edge(scaled, sampling.top_k, slack)
-        probs = keep_top_k(probs, sampling.top_k)
-    if sampling.top_p < 1:
-        unsure |= _top_p_edge(scaled, probs, sampling.top_p, slack, _doubt(whole, probs, unsure, slack))
-        probs = keep_top_p(probs, sampling.top_p)
-    if sampling.min_p:
-        unsure |= (probs > 0) & (np.abs(scaled - np.log(sampling.min_p)) <= 2 * slack)
-        probs = keep_min_p(probs, sampling.min_p)
-    token = draw(probs, u)
-    if unsure[token]:
-        return token, False
-    sure, maybe = np.where((probs > 0) & ~unsure, whole, 0), np.where(unsure, whole, 0)
-    most_before, least_with = _share(sure, maybe, token)[1], _share(sure, maybe, token + 1)[0]
-    return token, bool(_moved(most_before, slack) < u < _moved(least_with, -slack))
+    return Wheel(logits, sampling, error=error, counts=counts, seen=seen).stop_at(u)
 
 
-def _share(sure: Floats, maybe: Floats, n: int) -> tuple[float, float]:
-    """The least and the most that the first `n` tokens may have of the whole, whichever of the unsure ones belong."""
-    first, others = sure[:n].sum(), sure[n:].sum()
-    least = first / (first + others + maybe[n:].sum())
-    first += maybe[:n].sum()
-    return float(least), float(first / (first + others))
+class Wheel:
+    """One step's distribution with the error of its borders; `stop_at(u)` for any number of draws. See `decide`."""
+
+    def __init__(
+        self,
+        logits: ArrayLike,
+        sampling: Sampling,
+        *,
+        error: float,
+        counts: ArrayLike | None = None,
+        seen: ArrayLike | None = None,
+    ) -> None:
+        values = adjusted(logits, sampling, counts, seen)
+        error *= max(sampling.repetition_penalty, 1 / sampling.repetition_penalty)
+        self._sampling = sampling
+        self._scaled = scale_temperature(values, sampling.temperature)
+        self._first = int(np.argmax(values))
+        self._slack = min(error / sampling.temperature, 1e300) if sampling.temperature else 0.0
+        lead = 2 * error if sampling.temperature == 0 else sampling.temperature * (_ALONE + 2 * self._slack)
+        self._alone = np.count_nonzero(values >= values[self._first] - lead) == 1
+
+    def stop_at(self, u: float) -> tuple[int, bool]:
+        """The token for this draw, and whether it is certain."""
+        if self._sampling.temperature == 0:
+            return self._first, self._alone
+        if self._alone and u > _FLOAT64_ERROR:
+            return self._first, True
+        probs, unsure, sure, maybe = self._shares
+        token = draw(probs, u)
+        if unsure[token]:
+            return token, False
+        # The shares of the tokens before this one, at most, and of those up to it, at least, whichever of the unsure
+        # ones belong; then what the error of the logits may add or take.
+        before, beyond = sure[token] + maybe[token], sure[-1] - sure[token]
+        up_to, after = sure[token + 1], sure[-1] - sure[token + 1] + maybe[-1] - maybe[token + 1]
+        lowest, highest = before / (before + beyond), up_to / (up_to + after)
+        return token, bool(_moved(lowest, self._slack) < u < _moved(highest, -self._slack))
+
+    @cached_property
+    def _shares(self) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+        """The distribution and the unsure tokens, (V,); the running sums of the sure and the unsure ones, (V+1,)."""
+        sampling, scaled, slack = self._sampling, self._scaled, self._slack
+        whole = probs = softmax(scaled)
+        unsure = np.zeros(len(probs), bool)
+        if sampling.top_k:
+            unsure |= _top_k_edge(scaled, sampling.top_k, slack)
+            probs = keep_top_k(probs, sampling.top_k)
+        if sampling.top_p < 1:
+            unsure |= _top_p_edge(scaled, probs, sampling.top_p, slack, _doubt(whole, probs, unsure, slack))
+            probs = keep_top_p(probs, sampling.top_p)
+        if sampling.min_p:
+            unsure |= (probs > 0) & (np.abs(scaled - np.log(sampling.min_p)) <= 2 * slack)
+            probs = keep_min_p(probs, sampling.min_p)
+        sure, maybe = np.zeros(len(probs) + 1), np.zeros(len(probs) + 1)
+        np.cumsum(np.where((probs > 0) & ~unsure, whole, 0), out=sure[1:])
+        np.cumsum(np.where(unsure, whole, 0), out=maybe[1:])
+        return probs, unsure, sure, maybe
 
 
 def _moved(share: NDArray[np.float64] | float, slack: float) -> Floats:

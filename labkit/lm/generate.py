@@ -134,16 +134,17 @@ class LanguageModel:
             right = f"Ids go from 0 to {self.tokenizer.vocab_size - 1}"
             raise ParameterError("an id is not in the vocabulary", where="prompt_ids", right=right)
         for name, value in (("n", n), ("max_tokens", room if max_tokens is None else max_tokens)):
-            if not isinstance(value, int) or value < 1:
+            if not _whole(value, 1):
                 raise ParameterError(f"{value!r} is out of range", where=name, right="Give a whole number, 1 or more")
-        if logprobs is not None and (not isinstance(logprobs, int) or not 0 <= logprobs <= self.tokenizer.vocab_size):
+        if logprobs is not None and not (_whole(logprobs, 0) and logprobs <= self.tokenizer.vocab_size):
             raise ParameterError(f"{logprobs!r} is out of range", where="logprobs", right="Give None or 0 or more")
         if not all(isinstance(text, str) and text for text in stops):
             raise ParameterError("a stop string is empty", where="stop", right="Give strings of one character or more")
-        outside = [id for id in (*sampling.logit_bias, *sampling.ban) if not 0 <= id < self.tokenizer.vocab_size]
-        if outside:
-            right = f"Ids go from 0 to {self.tokenizer.vocab_size - 1}"
-            raise ParameterError(f"no token has the id {outside[0]}", where="logit_bias", right=right)
+        for name, ids in (("logit_bias", sampling.logit_bias), ("ban", sampling.ban)):
+            outside = [id for id in ids if not 0 <= id < self.tokenizer.vocab_size]
+            if outside:
+                right = f"Ids go from 0 to {self.tokenizer.vocab_size - 1}"
+                raise ParameterError(f"no token has the id {outside[0]}", where=name, right=right)
         limit = room if max_tokens is None else min(max_tokens, room)
         return self._pieces(prompt, sampling, n, limit, stops, bytes(key), logprobs)
 
@@ -252,6 +253,10 @@ def _choose(
         logits = exact.after(choice)
         token, _ = decide(logits, sampling, u, counts=choice.counts, seen=choice.seen)
     return token, logits
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _logprob(logits: NDArray[Any], token: int, n_top: int) -> TokenLogprob:
