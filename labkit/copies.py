@@ -71,7 +71,7 @@ class Desk:
     def _find(self, number: str) -> Path:
         named = {original.name.split("-")[0]: original for original in self.originals()}
         word = number.removesuffix(".ipynb").split("-")[0]
-        found = named.get(word.zfill(2))
+        found = named.get(word.zfill(2)) if word else None
         if found is None:
             raise ParameterError(
                 f"there is no notebook {number!r}",
