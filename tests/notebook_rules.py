@@ -20,6 +20,7 @@ SIZE_BYTES = 600_000
 WORDS = range(600, 2501)
 CODE_CELLS = range(15, 41)
 MEDIAN_LINES = 7
+LINE_CHARACTERS = 92  # what fits beside the file browser in a window of 1200 pixels
 IGNORED_CELLS = 3
 PARTS = ("Break it on purpose", "with a real key", "Summary", "Playground")
 
@@ -218,6 +219,14 @@ def it_is_neither_thin_nor_endless(book: Book) -> Iterator[str]:
         yield f"it has {len(lines)} code cells, not {CODE_CELLS.start} to {CODE_CELLS.stop - 1}"
     if lines and statistics.median(lines) > MEDIAN_LINES:
         yield f"half of its code cells have more than {MEDIAN_LINES} lines"
+
+
+@rule
+def code_fits_the_window(book: Book) -> Iterator[str]:
+    for cell in code_cells(book):
+        for line in cell.source.splitlines():
+            if len(line) > LINE_CHARACTERS:
+                yield f"{cell.id} has a line of {len(line)} characters: {line.strip()[:40]} ..."
 
 
 @rule

@@ -121,6 +121,7 @@ BAD: list[tuple[str, Callable[[Any], Any]]] = [
     ("it_is_neither_thin_nor_endless", lambda book: book.cells.pop(5)),
     ("it_is_neither_thin_nor_endless", lambda book: book.cells.extend(new_code_cell("1") for _ in range(26))),
     ("it_is_neither_thin_nor_endless", lambda book: [cell.update(source="1\n" * 8) for cell in book.cells[2:12]]),
+    ("code_fits_the_window", code("x = 1  # " + "far " * 25)),
     ("links_lead_somewhere", prose("https://example.com", "http://example.com")),
     ("links_lead_somewhere", prose("https://example.com/a", "../README.md")),
 ]
