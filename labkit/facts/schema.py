@@ -276,7 +276,7 @@ class Response(Fact):
 
     id: form with {hex:N}, {base62:N} or {uuid}. model: which id the answer names. extra, message_extra,
     chunk_extra: constant fields. usage: fields beside the three counts, in which '{cached}', '{missed}' and
-    '{reasoning}' are filled.
+    '{reasoning}' are filled. model_entry: one model in the list of models.
     """
 
     id: str
@@ -290,6 +290,7 @@ class Response(Fact):
     headers: dict[str, str] = {}
     error_headers: dict[str, str] = {}
     content_type: str = "application/json"
+    model_entry: dict[str, Any] = {"id": "{id}", "object": "model", "created": "{created}", "owned_by": "{owned_by}"}
 
 
 class Stream(Fact):

@@ -206,13 +206,7 @@ def model_list(provider: Provider, models: Sequence[ModelFacts]) -> dict[str, An
 def model_entry(provider: Provider, model: ModelFacts) -> dict[str, Any]:
     """One model of the list."""
     values = {"id": model.id, "created": created(model), "owned_by": model.owned_by or provider.id}
-    form = {
-        "id": "{id}",
-        "object": "model",
-        **({"created": "{created}"} if values["created"] else {}),
-        "owned_by": "{owned_by}",
-    }
-    entry: dict[str, Any] = fill(form, values)
+    entry: dict[str, Any] = fill(provider.response.model_entry, values)
     return entry
 
 
