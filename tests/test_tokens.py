@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import ModelFileError, ParameterError
-from labkit.lm.tokens import BYTE_ORDER, SPECIAL, TextStream, Tokenizer, learn_merges, merge, pieces
+from labkit.lm.tokens import BYTE_ORDER, SPECIAL, TextStream, Tokenizer, learn_merges, merge, merge_long, pieces
 
 SHIPPED = Path(__file__).parents[1] / "labkit" / "lm" / "weights" / "lab-chat" / "tokenizer.json"
 
@@ -106,6 +106,19 @@ def test_thousands_of_random_strings_get_the_ids_the_library_gives(ours, theirs)
     for _ in range(4000):
         text = "".join(rng.choice(common if rng.random() < 0.7 else _ASSIGNED) for _ in range(rng.randrange(1, 25)))
         assert ours.encode(text) == theirs.encode(text).ids, repr(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text("aetho n", max_size=120))
+def test_merging_with_a_heap_gives_what_the_plain_loop_gives(text, ours):
+    ranks = {pair: rank for rank, pair in enumerate(ours.merges)}
+    assert merge_long(text.encode(), ranks) == merge(text.encode(), ranks)
+
+
+def test_a_page_without_a_space_gets_the_ids_the_library_gives_and_takes_no_eternity(ours, theirs):
+    rng = random.Random(11)
+    for text in ("a" * 50_000, "".join(rng.choices("etaoinshr", k=50_000)), " " * 50_000, "=" * 50_000, "é日" * 9_000):
+        assert ours.encode(text) == theirs.encode(text).ids
 
 
 def test_every_character_that_python_knows_is_cut_as_the_library_cuts_it():

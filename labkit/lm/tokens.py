@@ -1,4 +1,4 @@
-"""Byte-level BPE: from text to token ids and back, and how the merges are learnt.
+"""Byte-level BPE: from text to token ids and back.
 
 Four steps, each a function that can be called alone:
 
@@ -15,18 +15,19 @@ Unsupervised Multitask Learners", 2.2 (on bytes, with the pattern below).
 from __future__ import annotations
 
 import codecs
-import heapq
 import json
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import ModelFileError, ParameterError
+from labkit.lm.merges import BYTE_ORDER, learn_merges, merge, merge_long
+
+__all__ = ["BYTE_ORDER", "SPECIAL", "TextStream", "Tokenizer", "learn_merges", "merge", "merge_long", "pieces"]
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>", "<think>", "</think>")
 """The lab models' special tokens; the place is the id."""
@@ -34,12 +35,13 @@ CONTROL = frozenset(SPECIAL[:3])
 """Those that never show in text. The other four are markup that the model writes and a reader may want to see."""
 
 # A vocabulary file is JSON, so each byte needs a printable character. GPT-2's choice: bytes that print stand for
-# themselves, the others for the characters from U+0100 on. This order is also that of the first 256 ids.
-_PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
-BYTE_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
-_CHAR_OF_BYTE = {byte: chr(byte) for byte in _PRINTABLE}
-_CHAR_OF_BYTE |= {byte: chr(256 + i) for i, byte in enumerate(BYTE_ORDER[len(_PRINTABLE) :])}
+# themselves, the others for the characters from U+0100 on.
+_N_PRINTABLE = 188  # how many of BYTE_ORDER print
+_CHAR_OF_BYTE = {byte: chr(byte) for byte in BYTE_ORDER[:_N_PRINTABLE]}
+_CHAR_OF_BYTE |= {byte: chr(256 + i) for i, byte in enumerate(BYTE_ORDER[_N_PRINTABLE:])}
 _BYTE_OF_CHAR = {char: byte for byte, char in _CHAR_OF_BYTE.items()}
+
+_SHORT = 64  # characters of a piece; longer ones are rare and merged in another way
 
 _PRE_TOKENIZER = {
     "type": "Sequence",
@@ -97,27 +99,6 @@ def pieces(text: str) -> list[str]:
     return [text[found.start() : found.end()] for found in _PIECE.finditer(stand_in)]
 
 
-# --- pieces to tokens -------------------------------------------------------------------------------------------
-
-
-def merge(piece: bytes, ranks: Mapping[tuple[bytes, bytes], int]) -> list[bytes]:
-    """Join bytes to tokens: again and again the neighbours whose merge was learnt first, leftmost first.
-
-    ranks: pair of tokens -> its place in the list of merges.
-
-    >>> merge(b"lower", {(b"l", b"o"): 0, (b"e", b"r"): 1, (b"lo", b"w"): 2})
-    [b'low', b'er']
-    """
-    tokens = [piece[i : i + 1] for i in range(len(piece))]
-    never = len(ranks)
-    while len(tokens) > 1:
-        rank, i = min((ranks.get(pair, never), i) for i, pair in enumerate(pairwise(tokens)))
-        if rank == never:
-            break
-        tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
-    return tokens
-
-
 class Tokenizer:
     """Text to ids and back. Ids: the special tokens, then the 256 bytes in `BYTE_ORDER`, then one per merge.
 
@@ -147,7 +128,8 @@ class Tokenizer:
         return len(self._bytes)
 
     def _merged_ids(self, piece: str) -> tuple[int, ...]:
-        return tuple(self._ids[token] for token in merge(piece.encode(), self._ranks))
+        tokens = (merge if len(piece) <= _SHORT else merge_long)(piece.encode(), self._ranks)
+        return tuple(self._ids[token] for token in tokens)
 
     def encode(self, text: str, special: bool = False) -> list[int]:
         """The token ids of `text`.
@@ -163,8 +145,8 @@ class Tokenizer:
             if place % 2:  # `split` with one group puts what it found at the odd places
                 ids.append(self.special[part])
             else:
-                for piece in pieces(part):
-                    ids.extend(self._piece_ids(piece))
+                for piece in pieces(part):  # most pieces are words that come again and again: those are remembered
+                    ids.extend(self._piece_ids(piece) if len(piece) <= _SHORT else self._merged_ids(piece))
         return ids
 
     def decode(self, ids: Iterable[int], skip_special: bool = True) -> str:
@@ -272,78 +254,6 @@ class TextStream:
     def close(self) -> str:
         """What was still held back, as U+FFFD, or ''."""
         return self._decoder.decode(b"", final=True)
-
-
-# --- learning the merges ----------------------------------------------------------------------------------------
-
-
-def learn_merges(word_counts: Mapping[str, int] | Mapping[bytes, int], n_merges: int) -> list[tuple[bytes, bytes]]:
-    """Learn at most `n_merges` merges: each time the most frequent pair of neighbours becomes one token.
-
-    word_counts: piece (as `pieces` cuts them, without special tokens) -> how often it occurs.
-    Tie rule: of equally frequent pairs the one whose left token is older wins, then the one whose right token is
-    older; the single bytes are oldest, in `BYTE_ORDER`. So the result depends on the counts alone, not on their order.
-    Returns fewer merges when every piece has become one token. The time goes with the number of places where
-    something changes, not with merges x words.
-    Source: Sennrich et al. 2016, algorithm 1; the tie rule is that of the `tokenizers` library.
-
-    >>> learn_merges({"low": 5, "lower": 2, "newest": 6, "widest": 3}, 4)
-    [(b'e', b's'), (b'es', b't'), (b'l', b'o'), (b'lo', b'w')]
-    """
-    age = {byte: i for i, byte in enumerate(BYTE_ORDER)}
-    tokens = [bytes([byte]) for byte in BYTE_ORDER]  # a token's age is its place here
-    counts: Counter[bytes] = Counter()
-    for word, count in word_counts.items():
-        counts[word.encode() if isinstance(word, str) else bytes(word)] += count
-    words = [([age[byte] for byte in word], count) for word, count in sorted(counts.items())]
-    pair_counts: Counter[tuple[int, int]] = Counter()
-    places: defaultdict[tuple[int, int], set[int]] = defaultdict(set)  # pair -> words that hold it, or once did
-    for place, (word_tokens, count) in enumerate(words):
-        for pair in pairwise(word_tokens):
-            pair_counts[pair] += count
-            places[pair].add(place)
-    heap = [(-count, pair) for pair, count in pair_counts.items()]
-    heapq.heapify(heap)
-
-    merges: list[tuple[bytes, bytes]] = []
-    while heap and len(merges) < n_merges:
-        negative, best = heapq.heappop(heap)
-        count_now = pair_counts[best]
-        if -negative != count_now:  # counted before a merge took some of its places: put back with today's count
-            if count_now > 0:
-                heapq.heappush(heap, (-count_now, best))
-            continue
-        new = len(tokens)
-        tokens.append(tokens[best[0]] + tokens[best[1]])
-        merges.append((tokens[best[0]], tokens[best[1]]))
-        grown: set[tuple[int, int]] = set()
-        for place in places.pop(best):
-            old, count = words[place]
-            merged = _joined(old, best, new)
-            for pair in pairwise(old):
-                pair_counts[pair] -= count
-            for pair in pairwise(merged):
-                pair_counts[pair] += count
-                if new in pair:
-                    places[pair].add(place)
-                    grown.add(pair)
-            words[place] = (merged, count)
-        for pair in grown:
-            heapq.heappush(heap, (-pair_counts[pair], pair))
-    return merges
-
-
-def _joined(word: list[int], pair: tuple[int, int], new: int) -> list[int]:
-    out: list[int] = []
-    i = 0
-    while i < len(word):
-        if i + 1 < len(word) and word[i] == pair[0] and word[i + 1] == pair[1]:
-            out.append(new)
-            i += 2
-        else:
-            out.append(word[i])
-            i += 1
-    return out
 
 
 _DO = "Run `git checkout -- labkit/lm/weights`, or clone the lab again"
