@@ -27,13 +27,13 @@ class Bar:
 def bars_html(figures: Figures, bars: Iterable[Bar], note: str = "") -> Html:
     """A table of label, percentage and bar; the figures above it and the note below."""
     spans = "".join(
-        '<span style="display: inline-block; margin-right: 22px">'
+        '<span style="display: inline-block; margin-right: 12px">'
         f'<span style="opacity: 0.75">{escape(name)}</span> <b>{escape(value)}</b></span>'
         for name, value in figures
     )
     return Html(
-        f'<div style="line-height: 1.35; max-width: 720px"><div style="margin: 4px 0 6px 0">{spans}</div>'
-        '<table style="width: 100%; border-collapse: collapse; font-size: 13px; margin: 0"><tbody>'
+        f'<div style="line-height: 1.35; max-width: 720px"><div style="font-size: 13px; margin: 4px 0 6px 0">{spans}</div>'
+        '<table style="width: 100%; border-collapse: collapse; table-layout: auto; font-size: 13px; margin: 0"><tbody>'
         f"{''.join(map(_row, bars))}</tbody></table>"
         f'<div style="opacity: 0.75; font-size: 12px; margin-top: 4px">A full bar is 100 %. {escape(note)}</div></div>'
     )
@@ -51,10 +51,11 @@ def _row(bar: Bar) -> str:
 
 
 def bars_text(figures: Figures, bars: Sequence[Bar]) -> str:
-    """The same for a terminal: a line of figures, then a line for each bar; 20 signs are 100 %."""
+    """The same for a terminal: the figures, two a line, then a line for each bar; 20 signs are 100 %."""
+    told = [f"{name} {value}" for name, value in figures]
     width = max((len(bar.label) for bar in bars), default=0)
     lines = [f"{bar.label:<{width}} {percent(bar.share):>8}  {_blocks(bar.share)}".rstrip() for bar in bars]
-    return "\n".join([" · ".join(f"{name} {value}" for name, value in figures), "", *lines])
+    return "\n".join([*(" · ".join(told[i : i + 2]) for i in range(0, len(told), 2)), "", *lines])
 
 
 def percent(share: float) -> str:

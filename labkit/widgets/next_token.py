@@ -110,7 +110,8 @@ def next_token_view(logits: ArrayLike, tokenizer: Vocabulary, temperature: float
     ...     vocab_size = 3
     ...     def token_bytes(self, id): return b"abc"[id:id + 1]
     >>> print(next_token_view(np.log([0.25, 0.5, 0.25]), Letters(), top=2))
-    temperature 1.00 · entropy 1.50 bits · effective choices 2.8 · top-1 share 50.0 %
+    temperature 1.00 · entropy 1.50 bits
+    effective choices 2.8 · top-1 share 50.0 %
     <BLANKLINE>
     b         50.0 %  ██████████
     a         25.0 %  █████

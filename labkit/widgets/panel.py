@@ -13,7 +13,6 @@ from numbers import Real
 from typing import Any, Protocol
 
 import ipywidgets
-import traitlets
 
 from labkit.errors import ParameterError
 
@@ -29,43 +28,59 @@ class Picture(Protocol):
 class NumberControl:
     """A slider and, beside it, a field that takes the same number typed; both labelled, both by keyboard.
 
-    label: what the number is called.  minimum, maximum, step: of the slider; the field takes any number between.
+    label: what the number is called.  minimum, maximum: the range.  step: every number is taken to the nearest step;
+    ipywidgets' slider would do so in the browser, and a value must not depend on whether one is watching.
     """
 
     def __init__(self, label: str, value: float, *, minimum: float, maximum: float, step: float) -> None:
-        self.label, self.minimum, self.maximum = label, minimum, maximum
-        value = self.checked(value)
-        # Without this width ipywidgets cuts a description off after 80 pixels.
-        whole = {"description_width": "initial"}
+        self.label, self.minimum, self.maximum, self.step = label, minimum, maximum, step
+        ends = {"value": self.checked(value), "min": minimum, "max": maximum, "step": step}
+        whole = {"description_width": "initial"}  # else ipywidgets cuts a description off after 80 pixels
         self.slider = ipywidgets.FloatSlider(
-            value=value, min=minimum, max=maximum, step=step, description=label, readout=False, style=whole,
+            **ends,
+            description=label,
+            readout=False,
+            style=whole,
             layout=ipywidgets.Layout(width="380px", max_width="100%"),
-            tooltip=f"{label}, {minimum:g} to {maximum:g}: drag, or use the arrow keys",
+            tooltip=f"{label}, {minimum:g} to {maximum:g}: drag it, or use the arrow, page, home and end keys",
         )
         self.field = ipywidgets.BoundedFloatText(
-            value=value, min=minimum, max=maximum, step=step, description="or type it", style=whole,
-            layout=ipywidgets.Layout(width="150px"), tooltip=f"{label}, a number from {minimum:g} to {maximum:g}",
+            **ends,
+            description="or type it",
+            style=whole,
+            layout=ipywidgets.Layout(width="150px"),
+            tooltip=f"{label}, a number from {minimum:g} to {maximum:g}",
         )
-        traitlets.link((self.slider, "value"), (self.field, "value"))
+        self.slider.observe(self._follow, "value")
+        self.field.observe(self._follow, "value")
         self.box = ipywidgets.HBox([self.slider, self.field], layout=ipywidgets.Layout(flex_flow="row wrap"))
 
     @property
     def value(self) -> float:
-        return float(self.slider.value)
+        return self._stepped(self.slider.value)
 
     def set(self, value: float) -> None:
         """Move both. Raises ParameterError for a number outside the range, where a drag would stop at its end."""
         self.slider.value = self.checked(value)
 
+    def _follow(self, change: Any) -> None:
+        value = self._stepped(change["new"])
+        if self.value != value:  # the browser's own 0.35000000000000003 stays as it is, or the two would never agree
+            self.slider.value = value
+        self.field.value = value
+
+    def _stepped(self, value: float) -> float:
+        return round(round(value / self.step) * self.step, 9)
+
     def checked(self, value: float) -> float:
-        """`value` as a float, if it is a number in the range."""
+        """`value` at the nearest step, if it is a number in the range; else ParameterError."""
         right = f"Give a number from {self.minimum:g} to {self.maximum:g}"
         number: Any = value  # from a notebook: anything can come
         if isinstance(number, bool) or not isinstance(number, Real):
             raise ParameterError(f"{value!r} is no number", where=self.label, right=right)
         if not self.minimum <= float(value) <= self.maximum:
             raise ParameterError(f"{value!r} is outside the slider's range", where=self.label, right=right)
-        return float(value)
+        return self._stepped(float(value))
 
 
 class Panel(ABC):
@@ -77,7 +92,7 @@ class Panel(ABC):
 
     def __init__(self, controls: Sequence[NumberControl]) -> None:
         self.controls = list(controls)
-        self.screen = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%"))
+        self.screen = ipywidgets.HTML()
         self.box = ipywidgets.VBox([*(control.box for control in self.controls), self.screen])
         for control in self.controls:
             control.slider.observe(self._draw, "value")

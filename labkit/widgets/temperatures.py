@@ -16,7 +16,7 @@ class TemperatureSlider(Panel):
     def __init__(self, logits: ArrayLike, tokenizer: Vocabulary, temperature: float, top: int) -> None:
         self._logits = row_of_logits(logits, tokenizer.vocab_size)
         self._tokenizer, self._top = tokenizer, top
-        self.control = NumberControl("temperature", temperature, minimum=0.0, maximum=HIGHEST, step=0.05)
+        self.control = NumberControl("temperature", temperature, minimum=0.0, maximum=HIGHEST, step=0.01)
         super().__init__([self.control])
 
     @property
@@ -29,7 +29,7 @@ class TemperatureSlider(Panel):
         return self.view.numbers()
 
     def set(self, temperature: float) -> None:
-        """Move the slider from code. Raises ParameterError outside 0 to 2."""
+        """Move the slider from code, to the nearest hundredth. Raises ParameterError outside 0 to 2."""
         self.control.set(temperature)
 
 
@@ -38,7 +38,7 @@ def temperature(
 ) -> TemperatureSlider:
     """A slider that redraws `next_token_view` from these logits; nothing is computed by the model again.
 
-    logits: (V,) float, kept as a copy.  temperature: where it starts, 0 to 2.  top: how many tokens have a bar.
+    logits: (V,) float, kept as a copy.  temperature: where it starts, 0 to 2 in hundredths.  top: how many tokens have a bar.
     Raises ParameterError as `next_token_view` does, and for a temperature outside the slider's range.
     """
     return TemperatureSlider(logits, tokenizer, temperature, top)
