@@ -27,7 +27,6 @@ RUN = 6  # so many characters in a row must not survive
 # A masked key as providers echo it: '****fcc2', 'sk-pr…MxYA', 'sk-proj-********MxYA', 'sk-...abcd'
 # (the signs beyond ASCII also as they look when UTF-8 is read a byte a character)
 _HOLE = r"(?:\*{2,}|\u2022{2,}|(?:\xe2\x80\xa2){2,}|\u2026|\xe2\x80\xa6|\\u2026|\.{3,}|x{4,}|X{4,})"
-_ECHO = re.compile(rf"(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{{0,200}}?(?:{_HOLE}[A-Za-z0-9_\-*.]{{0,200}})+")
 _TOKEN = re.compile(r"[^\s\"'`,;:<>()\[\]{}=\\]+")
 
 _ENDINGS = tuple(ending.encode("ascii") for ending in KEY_ENDINGS)
@@ -141,7 +140,7 @@ def _spans(text: str, values: frozenset[str], echoed: frozenset[str]) -> list[tu
     for at in [i for i in range(0, len(text), 4) if text[i : i + 3] in thirds]:
         found += [(s, s + RUN) for s in range(max(0, at - 3), at + 1) if text[s : s + RUN] in runs]
     if echoed:
-        found += [m.span() for m in _ECHO.finditer(text) if any(_echoes(m.group(), v) for v in echoed)]
+        found += [m.span() for value in echoed for m in _picture_of(value).finditer(text)]
         tails = {value[-4:] for value in echoed}
         if any(tail in text for tail in tails):
             found += [m.span() for m in _TOKEN.finditer(text) if any(tail in m.group() for tail in tails)]
@@ -164,14 +163,18 @@ def _replaced(text: str, spans: list[tuple[int, int]]) -> str:
     return "".join([*kept, text[at:]])
 
 
-def _echoes(token: str, value: str) -> bool:
-    """Whether a masked token is a picture of `value`: what stands before or after its mask is the value's own.
+@lru_cache(maxsize=32)
+def _picture_of(value: str) -> re.Pattern[str]:
+    """Finds `value` with a hole: some of its head, a mask, some of its tail.
 
     A head of up to four signs alone ('sk-...') is how every key of the provider begins and gives nothing away.
     """
-    ends = re.split(_HOLE, token)
-    head, tail = ends[0], ends[-1].strip("*.")
-    return bool(tail and value.endswith(tail)) or bool(len(head) > 4 and not tail and value.startswith(head))
+    forms = {value, json.dumps(value)[1:-1], html.escape(value)}
+    heads = "|".join(re.escape(form[:n]) for form in forms for n in range(16, 0, -1))
+    tails = "|".join(re.escape(form[-n:]) for form in forms for n in range(12, 1, -1))
+    only_heads = "|".join(re.escape(form[:n]) for form in forms for n in range(16, 4, -1))
+    mask = rf"(?:{_HOLE})+[*.]*"
+    return re.compile(rf"(?:{heads})?{mask}(?:{tails})|(?:{only_heads}){mask}")
 
 
 def _worth_hiding(values: Iterable[str]) -> frozenset[str]:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 TONES = {"good": "#2f9e5f", "warn": "#c77d0a", "bad": "#d9493f", "info": "#3f86cc", "plain": "#8c8c8c"}
 
 MONO = "font-family: monospace; font-size: 12px; line-height: 1.45"
-WRAP = "white-space: pre-wrap; overflow-wrap: anywhere; word-break: break-word"
+WRAP = "white-space: pre-wrap; overflow-wrap: break-word; word-break: normal"  # 'anywhere' would be taken away
 
 # Controls but tab and line feed; bidirectional overrides, isolates and marks; zero-width signs but the joiners that
 # emoji and Persian need; line separators; tag characters; lone surrogates.
@@ -63,7 +63,7 @@ def card(title: object, body: str, tone: str = "plain") -> Html:
     """
     return Html(
         f'<div style="border-left: 4px solid {TONES[tone]}; padding: 2px 0 4px 12px; margin: 8px 0">'
-        f'<div style="font-weight: bold; margin-bottom: 4px; overflow-wrap: anywhere">{escape(title)}</div>'
+        f'<div style="font-weight: bold; margin-bottom: 4px; overflow-wrap: break-word">{escape(title)}</div>'
         f"{body}</div>"
     )
 
@@ -83,7 +83,7 @@ def pre(text: object) -> Html:
 
 def note(text: object) -> Html:
     """A remark in smaller type."""
-    return Html(f'<div style="font-size: 12px; margin: 4px 0; overflow-wrap: anywhere">{escape(text)}</div>')
+    return Html(f'<div style="font-size: 12px; margin: 4px 0; overflow-wrap: break-word">{escape(text)}</div>')
 
 
 def details(summary: object, body: str) -> Html:
@@ -98,15 +98,15 @@ def folded(text: str, at: int = 4000) -> Html:
     """`pre`, of which what goes beyond `at` characters is closed until clicked. Nothing is left out."""
     if len(text) <= at:
         return pre(text)
-    end = text.rfind("\n", at // 2, at) + 1 or at
+    end = text.rfind("\n", at // 2, at) + 1 or text.rfind(" ", at // 2, at) + 1 or at
     return join([pre(text[:end]), details(f"{len(text) - end:,} more characters", pre(text[end:]))])
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[object] = (), numbers: Iterable[int] = ()) -> Html:
     """A table, left aligned but for the columns counted in `numbers` (from 0). Cells are text or `Html`."""
     right = frozenset(numbers)
-    cell = "padding: 2px 10px; vertical-align: top; overflow-wrap: anywhere; max-width: 480px; text-align: "
-    sides = ("left", "right")
+    cell = "padding: 2px 10px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; text-align: "
+    sides = ("left", "right; white-space: nowrap")
 
     def line(tag: str, cells: Sequence[object]) -> str:
         return "".join(f'<{tag} style="{cell}{sides[i in right]}">{escape(c)}</{tag}>' for i, c in enumerate(cells))

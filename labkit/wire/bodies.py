@@ -85,4 +85,4 @@ def _decoded(body: bytes, charset: str) -> str | None:
 def _looks_binary(body: bytes) -> bool:
     head = body[:4096]
     controls = sum(1 for byte in head if byte < 0x20 and byte not in _TEXT_CONTROLS)
-    return b"\0" in head or controls > len(head) // 20
+    return b"\0" in head or controls > max(8, len(head) // 20)

@@ -111,8 +111,8 @@ def clean_error(error: BaseException, keys: Iterable[str]) -> None:
     for cause in causes_of(error):
         if clean.text(str(cause)) != str(cause):
             cause.args = tuple(clean.text(arg) if isinstance(arg, str) else arg for arg in cause.args)
-            if clean.text(str(cause)) != str(cause):  # the text is made of something else
-                cause.args = (clean.text(str(cause)),)
+            if isinstance(cause, OSError) and isinstance(cause.strerror, str):
+                cause.strerror = clean.text(cause.strerror)  # its text is not made of its arguments
 
 
 def whereabouts(url: str, answer: Answer | None) -> tuple[str, str]:
