@@ -55,6 +55,6 @@ def refusal(call: Call, answer: Answer) -> Reply:
 
 
 def provider_headers(call: Call, forms: Mapping[str, str], *, compute_s: float = 0.0) -> dict[str, str]:
-    """The provider's own headers, ids drawn. compute_s: what it would say of its computing time."""
+    """The provider's own headers, ids drawn. compute_s: what it says of its computing time."""
     values = {"ms": round(compute_s * 1000)}
     return {name.lower(): call.ids.form(str(fill(form, values))) for name, form in forms.items()}

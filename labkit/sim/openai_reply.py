@@ -31,24 +31,18 @@ class Answered:
     async def whole(self, steps: AsyncIterator[Start | Part]) -> Reply:
         """The answer in one piece, when its last token is due."""
         if self._signs_wanted():
-            headers = {"content-type": self.call.provider.response.content_type, **self._headers(self.pace.due_s(1))}
+            headers = {"content-type": self.call.provider.response.content_type, **self._headers()}
             return Reply(200, headers, self._signs_and_body(steps), self._lab_headers())
-        choices, body = await self._body(steps)
-        longest = max(choice.tokens for choice in choices)
-        own = self._headers(self.pace.due_s(longest))
-        headers = {"content-type": self.call.provider.response.content_type, **own}
+        _, body = await self._body(steps)
+        headers = {"content-type": self.call.provider.response.content_type, **self._headers()}
         return Reply(200, headers, body, self._lab_headers())
 
     async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
         """The answer chunk by chunk; its headers early where the provider keeps a waiting line alive."""
         stream = self.call.provider.stream
-        headers = {
-            "content-type": stream.content_type,
-            "cache-control": "no-cache",
-            **self._headers(self.pace.due_s(1)),
-        }
         if not self._signs_wanted():
             await self.pace.until(1)
+        headers = {"content-type": stream.content_type, "cache-control": "no-cache", **self._headers()}
         return Reply(200, headers, self._events(steps), self._lab_headers())
 
     async def _body(self, steps: AsyncIterator[Start | Part]) -> tuple[list[Choice], bytes]:
@@ -119,8 +113,8 @@ class Answered:
         late = f": x-lab-late-ms={pace.late_ms}\n\n" if pace.late_ms else ""
         yield f"data: [DONE]\n\n{late}".encode()  # a comment after the end: readers of the stream never see it
 
-    def _headers(self, compute_s: float) -> dict[str, str]:
-        return provider_headers(self.call, self.call.provider.response.headers, compute_s=compute_s)
+    def _headers(self) -> dict[str, str]:
+        return provider_headers(self.call, self.call.provider.response.headers, compute_s=self.pace.spent_s)
 
     def _lab_headers(self) -> dict[str, str]:
         lab: dict[str, str] = {"x-lab-model": self.model.spoken_by}

@@ -26,6 +26,7 @@ class Pace:
     def __init__(self, speed: Speed, *, real: bool) -> None:
         self.speed, self.real, self.late_s = speed, real, 0.0
         self._start = time.perf_counter()
+        self._signs = 0
 
     def due_s(self, tokens: int) -> float:
         """Seconds from the request's arrival to the moment when `tokens` (at least 1) have been said."""
@@ -41,11 +42,17 @@ class Pace:
         first_s = self.due_s(1)
         if not self.real or not every_s:
             return -1
-        number = int(self._elapsed_s() / every_s) + 1
+        number = max(int(self._elapsed_s() / every_s), self._signs) + 1  # a timer may fire a hair too early
         if number * every_s >= first_s:
             return -1
         await asyncio.sleep(number * every_s - self._elapsed_s())
+        self._signs = number
         return number
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds since the request arrived."""
+        return self._elapsed_s()
 
     @property
     def late_ms(self) -> int:
