@@ -88,12 +88,13 @@ class OpenLab:
         for part in ("labkit", "notebooks", "configs"):
             shutil.copytree(ROOT / part, self.clone / part)
         shutil.copy(ROOT / "pyproject.toml", self.clone)
-        with self._file.open("w") as said, terminal() as stdin:
+        self._terminal = terminal()
+        with self._file.open("w") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "labkit", "--no-browser", "--port", str(free_port())],
                 cwd=self.clone,
                 env=self._environment(),
-                stdin=stdin,
+                stdin=self._terminal[0],
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -179,22 +180,22 @@ class OpenLab:
                 for process in [*self.processes(), self.process]:
                     process.kill()
                 self.process.wait()
+        while self._terminal:
+            os.close(self._terminal.pop())
         return self.process.returncode
 
 
-@contextmanager
-def terminal() -> Iterator[int]:
-    """A file to read from that is a terminal where the system has such: Jupyter takes Ctrl-C otherwise without one."""
+def terminal() -> list[int]:
+    """What a program started in a terminal reads from, and the terminal's own end, both to be closed.
+
+    Jupyter takes Ctrl-C otherwise where there is none. Windows has none to offer.
+    """
     try:
         import pty
     except ImportError:
-        yield subprocess.DEVNULL
-        return
-    keyboard, screen = pty.openpty()
-    try:
-        yield screen
-    finally:
-        os.close(screen)  # the lab has its own by now; `keyboard` stays open as long as this process
+        return [os.open(os.devnull, os.O_RDONLY)]
+    own, theirs = pty.openpty()
+    return [theirs, own]
 
 
 def free_port() -> int:
@@ -313,14 +314,21 @@ BARS = """table => [...table.rows].map(row => {
 # The contrast of each text with what is painted behind it (WCAG 2.2, 1.4.3), opacity included; the least of them.
 CONTRAST = """root => {
     const parse = text => text.match(/[\\d.]+/g).map(Number)
-    const light = rgb => { const [r, g, b] = rgb.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-                           return .2126 * r + .7152 * g + .0722 * b }
-    const behind = node => { for (; node; node = node.parentElement) {
-        const [r, g, b, a = 1] = parse(getComputedStyle(node).backgroundColor); if (a > 0) return [r, g, b] } return [255, 255, 255] }
+    const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4
+    const light = rgb => { const [r, g, b] = rgb.map(v => linear(v / 255)); return .2126 * r + .7152 * g + .0722 * b }
+    const behind = node => {
+        for (; node; node = node.parentElement) {
+            const [r, g, b, a = 1] = parse(getComputedStyle(node).backgroundColor)
+            if (a > 0) return [r, g, b]
+        }
+        return [255, 255, 255]
+    }
     let least = 21
     for (const node of root.querySelectorAll('*')) {
-        if (![...node.childNodes].some(n => n.nodeType == 3 && n.data.trim()) || !node.getClientRects().length) continue
-        let share = 1; for (let up = node; up; up = up.parentElement) share *= +getComputedStyle(up).opacity
+        const says = [...node.childNodes].some(child => child.nodeType == 3 && child.data.trim())
+        if (!says || !node.getClientRects().length) continue
+        let share = 1
+        for (let up = node; up; up = up.parentElement) share *= +getComputedStyle(up).opacity
         const back = behind(node), [r, g, b, a = 1] = parse(getComputedStyle(node).color)
         const seen = [r, g, b].map((v, i) => v * a * share + back[i] * (1 - a * share))
         const [low, high] = [light(seen), light(back)].sort((x, y) => x - y)

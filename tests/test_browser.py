@@ -67,8 +67,9 @@ def widget(desk: Desk) -> Any:
     return desk.scroll_to(WIDGET)
 
 
-def test_the_copy_is_trusted_and_shows_its_stored_bars_before_anything_ran(lab: OpenLab, desk: Desk, shots: Path) -> None:
-    assert {cell["metadata"].get("trusted") for cell in code_cells(lab.ask(f"api/contents/my/{FIRST}")["content"])} == {True}
+def test_the_copy_is_trusted_and_shows_its_stored_bars_before_it_ran(lab: OpenLab, desk: Desk, shots: Path) -> None:
+    cells = code_cells(lab.ask(f"api/contents/my/{FIRST}")["content"])
+    assert {cell["metadata"].get("trusted") for cell in cells} == {True}
     assert_bars_are_as_wide_as_they_say(desk.scroll_to(STORED))
     desk.shoot(shots, "stored-trusted-light-1600")
 
@@ -93,7 +94,7 @@ def test_the_arrow_keys_move_the_slider_and_the_bars_follow(lab: OpenLab, desk: 
         assert widths(widget) != bars_before
 
 
-def test_home_and_end_reach_both_ends_and_0_leaves_one_token(lab: OpenLab, desk: Desk, widget: Any, shots: Path) -> None:
+def test_home_and_end_reach_the_ends_and_0_leaves_one_token(lab: OpenLab, desk: Desk, widget: Any, shots: Path) -> None:
     widget.locator(".noUi-handle").focus()
     desk.page.keyboard.press("End")
     assert_shown(lab, widget, 2.0)

@@ -10,7 +10,8 @@ from labkit.view.html import TONES, Html, escape
 Figures = Sequence[tuple[str, str]]  # (name, value with its unit)
 
 _LABEL = "font-family: monospace; white-space: pre; text-align: left; padding: 1px 12px 1px 0; width: 1%"
-_SHARE = "text-align: right; white-space: nowrap; padding: 1px 12px 1px 0; width: 1%"
+# Wide enough for every percentage, so that the bars do not shift while they are drawn anew.
+_SHARE = "text-align: right; white-space: nowrap; padding: 1px 12px 1px 0; width: 1%; min-width: 60px"
 _MARK = "position: absolute; top: -2px; width: 0; height: 16px; border-left: 2px solid"
 
 
@@ -32,7 +33,8 @@ def bars_html(figures: Figures, bars: Iterable[Bar], note: str = "") -> Html:
         for name, value in figures
     )
     return Html(
-        f'<div style="line-height: 1.35; max-width: 720px"><div style="font-size: 13px; margin: 4px 0 6px 0">{spans}</div>'
+        '<div style="line-height: 1.35; max-width: 720px">'
+        f'<div style="font-size: 13px; margin: 4px 0 6px 0">{spans}</div>'
         '<table style="width: 100%; border-collapse: collapse; table-layout: auto; font-size: 13px; margin: 0"><tbody>'
         f"{''.join(map(_row, bars))}</tbody></table>"
         f'<div style="opacity: 0.75; font-size: 12px; margin-top: 4px">A full bar is 100 %. {escape(note)}</div></div>'

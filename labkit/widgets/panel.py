@@ -48,7 +48,7 @@ class NumberControl:
             **ends,
             description="or type it",
             style=whole,
-            layout=ipywidgets.Layout(width="150px"),
+            layout=ipywidgets.Layout(width="150px", margin="2px 2px 2px 14px"),
             tooltip=f"{label}, a number from {minimum:g} to {maximum:g}",
         )
         self.slider.observe(self._follow, "value")

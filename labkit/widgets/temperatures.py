@@ -38,7 +38,8 @@ def temperature(
 ) -> TemperatureSlider:
     """A slider that redraws `next_token_view` from these logits; nothing is computed by the model again.
 
-    logits: (V,) float, kept as a copy.  temperature: where it starts, 0 to 2 in hundredths.  top: how many tokens have a bar.
+    logits: (V,) float, kept as a copy.  temperature: where it starts, 0 to 2 in hundredths.
+    top: how many tokens have a bar.
     Raises ParameterError as `next_token_view` does, and for a temperature outside the slider's range.
     """
     return TemperatureSlider(logits, tokenizer, temperature, top)

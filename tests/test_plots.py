@@ -1,0 +1,132 @@
+"""Plots, by the numbers read back from their Axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb, to_rgba
+from scipy.special import softmax
+from scipy.stats import entropy
+
+from labkit import plots
+from labkit.errors import ParameterError
+
+LOGITS = np.array([3.0, 2.0, 0.5, -1.0, -np.inf])
+AWKWARD = ["", " ", "\n", "$x_1$", "<b>", "\u202eabc", "中文", "😀", "é", "_^{", "́", "a\x00b"]
+PAGES = {"light": "#ffffff", "dark": "#111111"}  # JupyterLab's own
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def labels(ax: Any) -> list[str]:
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_bars_are_as_long_as_the_probabilities_and_in_their_order() -> None:
+    ax = plots.bars([" yes", "no", "\n"], [0.5, 0.25, 0.001])
+    assert [bar.get_width() for bar in ax.patches] == [0.5, 0.25, 0.001]
+    assert [text.get_text() for text in ax.texts] == ["50.0 %", "25.0 %", "0.10 %"]
+    assert labels(ax) == ["␣yes", "no", "⏎"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first on top
+    assert ax.get_xlabel() == "probability"
+
+
+def test_bars_take_the_columns_of_a_frame_and_axes_that_are_there() -> None:
+    frame = pd.DataFrame({"token": ["a", "b"], "prob": [0.75, 0.25]})
+    _, ax = plt.subplots()
+    assert plots.bars(frame["token"], frame["prob"], ax=ax) is ax
+    assert [bar.get_width() for bar in ax.patches] == [0.75, 0.25]
+
+
+@pytest.mark.parametrize("probs", [[1.0], [0.0], [1e-9]])
+def test_one_bar_leaves_room_for_its_label(probs: list[float]) -> None:
+    ax = plots.bars(["a"], probs)
+    assert 0 < ax.get_xlim()[1] <= 1
+    assert ax.get_xlim()[1] >= probs[0]
+
+
+def test_every_sign_of_every_label_can_be_drawn() -> None:
+    """A sign that the font lacks warns, and warnings are errors here; a formula would raise or vanish."""
+    ax = plots.bars(AWKWARD, np.full(len(AWKWARD), 1 / len(AWKWARD)))
+    ax.figure.canvas.draw()
+    assert labels(ax)[3] == "$x_1$"
+    assert labels(ax)[5:7] == ["‹U+202E›abc", "‹U+4E2D›‹U+6587›"]
+    assert not any(label.get_parse_math() for label in ax.get_yticklabels())
+
+
+@pytest.mark.parametrize(
+    ("tokens", "probs", "message"),
+    [
+        (["a"], [0.5, 0.5], "1 tokens and probabilities of shape (2,)"),
+        ([], [], "Give one for each, and at least one"),
+        (["a"], [1.5], "outside 0 to 1"),
+        (["a"], [float("nan")], "outside 0 to 1"),
+    ],
+)
+def test_bars_name_what_does_not_fit(tokens: list[str], probs: list[float], message: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        plots.bars(tokens, probs)
+    assert message in str(caught.value)
+    assert plt.get_fignums() == []
+
+
+def test_curves_are_the_entropy_and_the_top_share_at_each_temperature() -> None:
+    at = [2.0, 0.25, 1.0]
+    left, right = plots.temperature_curves(LOGITS, at)
+    probs = [softmax(LOGITS / temperature) for temperature in sorted(at)]
+    for ax, values in ((left, [entropy(each, base=2) for each in probs]), (right, [each.max() for each in probs])):
+        x, y = ax.lines[0].get_data()
+        assert list(x) == sorted(at)
+        assert list(y) == pytest.approx(values)
+        assert ax.get_xlabel() == "temperature"
+    assert (left.get_ylabel(), right.get_ylabel()) == ("entropy (bits)", "top-1 share")
+
+
+def test_curves_begin_at_certainty() -> None:
+    left, right = plots.temperature_curves(LOGITS, np.linspace(0, 2, 5))
+    assert left.lines[0].get_ydata()[0] == 0
+    assert right.lines[0].get_ydata()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("logits", "at"), [(np.zeros((2, 3)), [1.0]), (LOGITS, []), (LOGITS, [[1.0]]), (LOGITS, [-0.5])]
+)
+def test_curves_refuse_other_shapes_and_cold_below_zero(logits: Any, at: Any) -> None:
+    with pytest.raises(ParameterError):
+        plots.temperature_curves(logits, at)
+    assert plt.get_fignums() == []
+
+
+def luminance(colour: Any) -> float:
+    """WCAG 2.2, relative luminance."""
+    r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_picture_is_clear_and_its_colours_stand_out_from_the_page(page: str) -> None:
+    everything = [plots.bars(["a", "b"], [0.6, 0.4]), *plots.temperature_curves(LOGITS, [0.5, 1.0])]
+    for ax in everything:
+        assert to_rgba(ax.figure.get_facecolor())[3] == 0
+        assert to_rgba(ax.get_facecolor())[3] == 0
+        texts = [ax.xaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels(), *ax.texts]
+        colours = [text.get_color() for text in texts] + [bar.get_facecolor() for bar in ax.patches]
+        for colour in [*colours, *(line.get_color() for line in ax.lines)]:
+            low, high = sorted([luminance(colour), luminance(PAGES[page])])
+            assert (high + 0.05) / (low + 0.05) >= 3.5, colour
+
+
+def test_a_plot_leaves_the_learners_own_settings_alone() -> None:
+    before = dict(plt.rcParams)
+    plots.bars(["a"], [1.0])
+    plots.temperature_curves(LOGITS, [1.0])
+    assert dict(plt.rcParams) == before
