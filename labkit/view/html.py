@@ -105,7 +105,7 @@ def folded(text: str, at: int = 4000) -> Html:
 def table(rows: Iterable[Sequence[object]], head: Sequence[object] = (), numbers: Iterable[int] = ()) -> Html:
     """A table, left aligned but for the columns counted in `numbers` (from 0). Cells are text or `Html`."""
     right = frozenset(numbers)
-    cell = "padding: 2px 10px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; text-align: "
+    cell = "padding: 2px 8px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; text-align: "
     sides = ("left", "right; white-space: nowrap")
 
     def line(tag: str, cells: Sequence[object]) -> str:
@@ -114,7 +114,7 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[object] = (), numbers
     top = f"<thead><tr>{line('th', head)}</tr></thead>" if head else ""
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return Html(
-        f'<table style="border-collapse: collapse; margin: 4px 0; font-size: 13px; table-layout: auto">'
+        f'<table style="border-collapse: collapse; margin: 4px 0; font-size: 12px; table-layout: auto">'
         f"{top}<tbody>{body}</tbody></table>"
     )
 
