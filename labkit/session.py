@@ -69,9 +69,10 @@ class Lab:
         for provider in self._facts.values():
             not_secret(provider.key.local)
         self._server = _server(self._facts, self._clock, _pace(pace), seed)
+        from labkit.view import log_html
         from labkit.wire import ExchangeLog
 
-        self._log = ExchangeLog()
+        self._log = ExchangeLog(html=log_html)
         self._announced: set[str] = set()
         print(self._greeting(), file=sys.stdout)
 
