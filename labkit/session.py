@@ -311,6 +311,7 @@ def _plain(value: Any) -> str:
     if hasattr(value, "model_dump"):
         kept = value.model_dump(exclude_defaults=True, exclude={"source", "evidence"}, mode="json")
         cases = kept.pop("cases", ())
+        kept = {**{k: v for k, v in kept.items() if k != "note"}, **({"note:": kept["note"]} if "note" in kept else {})}
         parts = [
             f"{name.rstrip('_')} {json.dumps(inner) if name == 'body' else _plain(inner)}"
             for name, inner in kept.items()

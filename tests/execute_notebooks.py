@@ -7,7 +7,7 @@ Run it with the lab's own Python (`.venv/bin/python`, on Windows `.venv\\Scripts
 has set that up, whenever a cell, labkit, the facts or the models' weights have changed; then run
 `python lab.py test notebooks`, which executes them again and compares.
 
-Each notebook gets a fresh kernel and the environment of the tests (`clean` in conftest.py): quick pace, no keys, no
+Each notebook gets a fresh kernel and the environment of the tests (tests/guard/lab_env.py): quick pace, no keys, no
 way out of the machine, a LAB_HOME of its own, UTC, fixed width and hashes. A file is replaced only when every cell
 worked and nothing was written to stderr. What a notebook must not store is taken out: a widget's state, and the
 reference to it (JupyterLab would show it as an error until the cell is run; the picture beside it, as HTML, stays).
@@ -15,7 +15,6 @@ reference to it (JupyterLab would show it as an error until the cell is run; the
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
@@ -80,13 +79,10 @@ def tidy(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def tests_env(home: str) -> dict[str, str]:
     """This process's environment as the tests have it; `home` is LAB_HOME."""
-    spec = importlib.util.spec_from_file_location("lab_conftest", ROOT / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    conftest = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(conftest)
-    env: dict[str, str] = conftest.clean(dict(os.environ), home)
-    return env
+    sys.path.insert(0, str(ROOT / "tests" / "guard"))
+    from lab_env import clean
+
+    return clean(dict(os.environ), home)
 
 
 def main(names: list[str]) -> int:

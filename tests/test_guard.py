@@ -11,10 +11,9 @@ import sys
 import urllib.request
 
 import httpx
+import lab_env
 import pytest
 from lab_guard import OutsideRefused, is_inside
-
-import conftest
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_no_variable_that_holds_a_key_or_a_proxy_is_left() -> None:
     child = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout)
     for env in (dict(os.environ), child):
         left = [
-            name for name in env if name.upper().endswith((*conftest.SECRET, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"))
+            name for name in env if name.upper().endswith((*lab_env.SECRET, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"))
         ]
         assert left == []
 
@@ -93,7 +92,7 @@ def test_the_cleaning_takes_keys_proxies_and_the_labs_settings_and_nothing_else(
         "PATH": "/bin",
         "TZ": "Asia/Tokyo",
     }
-    cleaned = conftest.clean(given, "/home/of/tests")
+    cleaned = lab_env.clean(given, "/home/of/tests")
     assert {name for name in given if name in cleaned} == {"LAB_CI", "PATH", "TZ"}
     assert cleaned["TZ"] == "UTC"
     assert cleaned["LAB_HOME"] == "/home/of/tests"
@@ -103,4 +102,4 @@ def test_lab_home_is_a_temporary_folder_of_this_run() -> None:
     from labkit.keys import lab_home
 
     assert "lab-home-" in str(lab_home())
-    assert conftest.ORIGINAL.get("LAB_HOME") != str(lab_home())
+    assert lab_env.ORIGINAL.get("LAB_HOME") != str(lab_home())
