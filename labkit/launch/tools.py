@@ -131,6 +131,7 @@ def installer(place: Place, uv: str | None) -> list[str]:
     pip = [str(place.python), "-I", "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, env=environment(os.environ)).returncode:
         run(place, [str(place.python), "-I", "-m", "ensurepip", "--default-pip"])
-    # With no retry at all pip would not say that it could not connect, only that it found nothing.
-    quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "3"]
-    return [*pip, "install", *quiet]
+    # With no retry at all pip would not say that it could not connect, only that it found nothing. What is imported is
+    # compiled when it first is, as uv leaves it too; compiling everything takes longer than the rest.
+    how = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "3", "--no-compile"]
+    return [*pip, "install", *how]
