@@ -8,7 +8,7 @@ from pathlib import Path
 GUARD = Path(__file__).parent
 ORIGINAL = dict(os.environ)
 SECRET = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
-KEPT = ("LAB_CI", "LAB_WEIGHTS")
+KEPT = ("LAB_CI", "LAB_SHOTS", "LAB_WEIGHTS")
 FIXED = {
     "COLUMNS": "100",
     "LAB_PACE": "quick",
