@@ -17,7 +17,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from corpus import Draw, documents  # noqa: E402
+from corpus import MIXES, Draw, documents  # noqa: E402
 from corpus import document as draw_document  # noqa: E402
 from pack import document_ids, pack  # noqa: E402
 
@@ -42,9 +42,9 @@ def learn_tokenizer(seed: int, n_documents: int = 60_000) -> Tokenizer:
     return Tokenizer(learn_merges(steady, VOCABULARY - len(SPECIAL) - 256))
 
 
-def windows(tokenizer: Tokenizer, seed: int, n_documents: int, window: int) -> dict[str, np.ndarray]:
+def windows(tokenizer: Tokenizer, seed: int, n_documents: int, window: int, mix: str) -> dict[str, np.ndarray]:
     """The corpus as shuffled windows; a document that is too long for one is left out."""
-    made = documents(seed, n_documents)
+    made = documents(seed, n_documents, mix)
     encoded = (document_ids(document, lambda text: tokenizer.encode(text, special=True)) for document, _ in made)
     arrays = pack((pair for pair in encoded if len(pair[0]) <= window + 1), window)
     order = np.random.default_rng(seed).permutation(len(arrays["ids"]))
@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build"))
     parser.add_argument("--documents", type=int, default=220_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mix", choices=sorted(MIXES), default="even", help="which skills how often")
+    parser.add_argument("--name", default="windows.npz", help="file to write")
     parser.add_argument("--window", type=int, default=384)
     parser.add_argument("--tokenizer", type=Path, help="use this tokenizer.json")
     parser.add_argument("--learn-tokenizer", action="store_true", help="learn a new one first")
@@ -66,8 +68,8 @@ def main() -> None:
         learn_tokenizer(seed=1000).save(path)
     tokenizer = Tokenizer.from_file(path)
     began = time.perf_counter()
-    arrays = windows(tokenizer, args.seed, args.documents, args.window)
-    np.savez(args.out / "windows.npz", **arrays)
+    arrays = windows(tokenizer, args.seed, args.documents, args.window, args.mix)
+    np.savez(args.out / args.name, **arrays)
     used, learned = (arrays["document"] > 0).mean(), (arrays["answer"] > 0).sum()
     print(
         f"{args.documents} documents, {len(arrays['ids'])} windows of {args.window} + 1, "

@@ -110,6 +110,8 @@ def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
             tool.load_state_dict(saved)
         step, spent = state["step"], state["spent"]
     else:
+        if args.start:
+            model.load_state_dict(torch.load(args.start, weights_only=True)["model"])
         log.write_text("step,tokens,elapsed_s,loss,validation,scale\n", encoding="utf-8")
     hidden = torch.compile(model.hidden) if args.compile else model.hidden
     if first:
@@ -160,6 +162,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--start", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--decay-from", type=int, required=True, help="step from which the learning rate falls")
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--muon-lr", type=float, default=0.02)

@@ -68,6 +68,11 @@ STYLED = (
     "naming",
 )
 THINK_SHARE = 0.34
+MIXES: dict[str, dict[str, float]] = {
+    "even": {},
+    "sums": {"arithmetic": 100, "comparison": 14, "recall": 16, "word_problems": 10, "completions": 3, "unknown": 5},
+}
+"""For each stage of training, the skills whose weight is another than in SKILLS."""
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -137,7 +142,8 @@ def styled(draw: Draw, exchange: Exchange, style: str | None = None) -> tuple[st
 
 def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
     """One exchange of the skill, or of one drawn by weight."""
-    name = skill or draw.random.choices(list(SKILLS), [weight for weight, _ in SKILLS.values()])[0]
+    weights = [MIXES[draw.mix].get(name, weight) for name, (weight, _) in SKILLS.items()]
+    name = skill or draw.random.choices(list(SKILLS), weights)[0]
     made = SKILLS[name][1](draw)
     if isinstance(made, Raw):
         return made
@@ -184,9 +190,9 @@ def document(draw: Draw) -> Chat | Raw:
     return Chat(tuple(turns))
 
 
-def documents(seed: int, count: int) -> Iterator[tuple[list[tuple[str, bool]], Chat | Raw]]:
+def documents(seed: int, count: int, mix: str = "even") -> Iterator[tuple[list[tuple[str, bool]], Chat | Raw]]:
     """`count` documents as (text, learned) pieces with what they were made from; the same for the same seed."""
-    draw = Draw(seed)
+    draw = Draw(seed, mix=mix)
     for _ in range(count):
         made = document(draw)
         yield made.pieces(think_last=draw.chance(THINK_SHARE)), made

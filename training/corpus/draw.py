@@ -25,9 +25,14 @@ def held_filling(text: str) -> bool:
 
 
 class Draw:
-    """Random choices for one corpus. held=True asks with held-out phrasings and held-out fillings, for evaluation."""
+    """Random choices for one corpus.
 
-    def __init__(self, seed: int, held: bool = False, rough: float = 1.0) -> None:
+    held: ask with held-out phrasings and held-out fillings, for evaluation.  rough: how often prompts are mistyped
+    and the like, 1 as in training.  mix: which skills how often, a key of `compose.MIXES`.
+    """
+
+    def __init__(self, seed: int, held: bool = False, rough: float = 1.0, mix: str = "even") -> None:
+        self.mix = mix
         self.random = random.Random(seed)
         self.held = held
         self.rough = 0.0 if held else rough

@@ -65,6 +65,7 @@ def operands(draw: Draw, sign: str) -> tuple[int, int]:
     """Two numbers: small ones mostly, two digits often, three digits now and then; held-out pairs in evaluation."""
     for _ in range(100):
         size = draw.random.random()
+        size *= 0.5 if draw.mix == "sums" and size < 0.8 else 1.0  # that stage is for the small ones
         if sign == "x":
             pair = (draw.number(0, 12), draw.number(0, 12)) if size < 0.75 else (draw.number(11, 40), draw.number(2, 9))
             pair = pair if draw.chance(0.5) else pair[::-1]
