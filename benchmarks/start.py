@@ -16,7 +16,8 @@ import httpx
 from labkit import Lab
 lab = Lab(pace="quick")
 body = {"model": lab.model("lab"), "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
-answer = httpx.post(lab.url("lab") + "/chat/completions", json=body, headers={"Authorization": f"Bearer {lab.key('lab')}"})
+key = {"Authorization": f"Bearer {lab.key('lab')}"}
+answer = httpx.post(lab.url("lab") + "/chat/completions", json=body, headers=key)
 assert answer.status_code == 200, answer.text
 """
 CASES = {
@@ -47,8 +48,10 @@ def main(rounds: int = 7) -> None:
     for name, taken in median.items():
         print(f"{name:28} {taken * 1000:7.0f} ms")
     bare = median["python -c pass"]
-    print(f"import labkit / import openai, without the interpreter: {(median['import labkit'] - bare) / (median['import openai'] - bare):.2f}")
-    print(f"first answer / import openai; OpenAI(): {median['Lab() to its first answer'] / median['import openai; OpenAI()']:.2f}")
+    imports = (median["import labkit"] - bare) / (median["import openai"] - bare)
+    print(f"import labkit / import openai, without the interpreter: {imports:.2f}")
+    starts = median["Lab() to its first answer"] / median["import openai; OpenAI()"]
+    print(f"first answer / import openai; OpenAI(): {starts:.2f}")
 
 
 if __name__ == "__main__":
