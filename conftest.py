@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in set(os.environ) - set(clean(ORIGINAL, home)):
         del os.environ[name]
     import lab_guard  # noqa: F401  (this process has started already)
+
+    # Started in the background of a shell, tests inherit that Ctrl-C is ignored, and so would what they start and stop.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
