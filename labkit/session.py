@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -69,10 +69,9 @@ class Lab:
         for provider in self._facts.values():
             not_secret(provider.key.local)
         self._server = _server(self._facts, self._clock, _pace(pace), seed)
-        from labkit.view import log_html
         from labkit.wire import ExchangeLog
 
-        self._log = ExchangeLog(html=log_html)
+        self._log = ExchangeLog(html=_log_html)
         self._announced: set[str] = set()
         print(self._greeting(), file=sys.stdout)
 
@@ -356,6 +355,12 @@ def _pace(value: str | None) -> Pace:
             right=f"'real' or 'quick'. {did_you_mean(chosen, ['real', 'quick'])}".strip(),
         )
     return cast(Pace, chosen)
+
+
+def _log_html(exchanges: Sequence[Exchange]) -> str:
+    from labkit.view import log_html  # loaded when a log is shown: starting does without it
+
+    return log_html(exchanges)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
