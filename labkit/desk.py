@@ -19,9 +19,13 @@ from labkit.errors import ParameterError, ServerError, StorageError
 FIRST_PORT = 8888
 HOST = "127.0.0.1"
 
-# Defaults that JupyterLab would otherwise ask about, or fetch. Source: the schema of the plugin in JupyterLab 4.6
-# (schemas/@jupyterlab/apputils-extension/notification.json).
-SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+# Defaults of the lab: nothing is asked about or fetched, and long code lines wrap in a narrow window. Source: the
+# plugins' schemas in JupyterLab 4.6 (schemas/@jupyterlab/apputils-extension/notification.json and
+# schemas/@jupyterlab/notebook-extension/tracker.json).
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineNumbers": False, "lineWrap": True}},
+}
 
 
 def open_lab(*, port: int | None = None, browser: bool = True) -> int:
