@@ -161,6 +161,15 @@ def test_scalars_are_read_by_yaml_1_2_core_rules(tmp_path: Path) -> None:
     }
 
 
+def test_rate_limits_are_data_by_account_tier(tmp_path: Path) -> None:
+    limits = facts.load()["deepseek"].limits
+    assert limits is not None
+    assert limits.tiers[limits.default].concurrent_requests["deepseek-v4-pro"] == 500
+    assert facts.load()["openai"].limits is None, "unknown stays unknown"
+    with pytest.raises(FactsError, match="default is 'free', the tiers are every account"):
+        read(changed(tmp_path, "default: every account", "default: free"))
+
+
 def test_an_unknown_provider_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(FactsError, match="Did you mean 'deepseek'"):
         facts.load()["deepsek"]

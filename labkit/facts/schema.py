@@ -310,6 +310,32 @@ class Stream(Fact):
     content_type: str = "text/event-stream"
 
 
+class Tier(Fact):
+    """What an account of this tier may send; None is unknown or without a limit of that kind, `note` says which.
+
+    concurrent_requests: model id -> requests at work at once; the others are per model and minute or day.
+    """
+
+    requests_per_minute: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_day: int | None = None
+    concurrent_requests: dict[str, int] = {}
+
+
+class Limits(Fact):
+    """Rate limits by account tier. default: the tier of the lab's own account, the highest documented unless said."""
+
+    tiers: dict[str, Tier]
+    default: str
+
+    @model_validator(mode="after")
+    def _default_is_a_tier(self) -> Limits:
+        if self.default not in self.tiers:
+            raise ValueError(f"default is {self.default!r}, the tiers are {', '.join(self.tiers)}")
+        return self
+
+
 class ThinkingSwitch(Fact):
     """The request field that turns thinking off and on: a dotted path and the values that mean off."""
 
@@ -336,6 +362,7 @@ class Provider(Fact):
     response: Response
     stream: Stream
     speed: Speed | None = None
+    limits: Limits | None = None
     moment: datetime
     raw: dict[str, Any] = Field(repr=False)
 
