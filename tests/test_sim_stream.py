@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from conftest import Caller
-from labkit.facts.schema import Provider, Speed
+from labkit.facts.provider import Provider
+from labkit.facts.schema import Speed
 from labkit.sim.pace import Pace
 
 NO_END = {"0": -100, "2": -100}

@@ -24,18 +24,8 @@ from pydantic import ValidationError
 
 from labkit.clock import moment_of
 from labkit.errors import FactsError, did_you_mean
-from labkit.facts.schema import (
-    Answer,
-    ModelFacts,
-    Parameter,
-    Prices,
-    Provider,
-    Source,
-    Treatment,
-    edge,
-    in_force,
-    price_in_force,
-)
+from labkit.facts.provider import Provider
+from labkit.facts.schema import Answer, ModelFacts, Parameter, Prices, Source, Treatment, edge, in_force, price_in_force
 from labkit.yamls import read_yaml
 
 __all__ = [

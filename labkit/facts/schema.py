@@ -1,6 +1,7 @@
 """The schema of a facts file: pydantic models, frozen, nothing unknown allowed.
 
-Read by `labkit.facts.load`; see there for the rules of periods and sources.
+The pieces, down to a model and a parameter; `provider` puts them together. Read by `labkit.facts.load`; see there for
+the rules of periods and sources.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from labkit.clock import Clock
-from labkit.errors import FactsError, did_you_mean
 
 Fate = Literal["honoured", "ignored", "refused", "unknown"]
 Evidence = Literal["wire", "schema", "docs", "client", "inferred", "invented"]
@@ -250,181 +250,6 @@ class ModelFacts(Fact):
     def alive(self, now: datetime) -> bool:
         """Whether it can be called at `now`."""
         return in_force(self.born, self.retired, now)
-
-
-class Address(Fact):
-    """Where the provider answers. paths are below base_url; sdk_base_url is what its own SDK takes."""
-
-    base_url: str = Field(pattern=r"^https?://[^/].*[^/]$")
-    sdk_base_url: str = Field(pattern=r"^(https?://|labkit/)")
-    also: tuple[str, ...] = ()
-    paths: dict[str, str]
-
-
-class Key(Fact):
-    """How a caller identifies itself. variables: environment names, the usual one first. local: the lab's own fake."""
-
-    variables: tuple[str, ...]
-    header: str = "authorization"
-    scheme: str = "Bearer"
-    local: str
-    page: str | None = None
-
-
-class Response(Fact):
-    """The parts of an answer in which providers of one dialect differ.
-
-    id: form with {hex:N}, {base62:N} or {uuid}. model: which id the answer names. extra, message_extra,
-    chunk_extra: constant fields. usage: fields beside the three counts, in which '{cached}', '{missed}' and
-    '{reasoning}' are filled. model_entry: one model in the list of models.
-    """
-
-    id: str
-    model: Literal["snapshot", "asked"] = "asked"
-    fingerprint: str | None = None
-    extra: dict[str, Any] = {}
-    message_extra: dict[str, Any] = {}
-    usage: dict[str, Any] = {}
-    thinking_usage: dict[str, Any] = {}
-    reasoning_field: str | None = None
-    headers: dict[str, str] = {}
-    error_headers: dict[str, str] = {}
-    content_type: str = "application/json"
-    model_entry: dict[str, Any] = {"id": "{id}", "object": "model", "created": "{created}", "owned_by": "{owned_by}"}
-
-
-class Stream(Fact):
-    """The parts of a streamed answer in which providers of one dialect differ."""
-
-    usage_in: Literal["own chunk", "last chunk"]
-    usage_when: Literal["asked", "always"]
-    usage_null: Literal["always", "when asked", "never"] = "never"
-    first_delta: dict[str, Any]
-    first_delta_thinking: dict[str, Any] | None = None
-    delta_extra: dict[str, Any] = {}
-    last_delta: dict[str, Any] = {}
-    chunk_extra: dict[str, Any] = {}
-    padding: str | None = None  # name of a field that holds random padding
-    keep_alive: str | None = None
-    keep_alive_every_s: float | None = None
-    content_type: str = "text/event-stream"
-
-
-class Tier(Fact):
-    """What an account of this tier may send; None is unknown or without a limit of that kind, `note` says which.
-
-    concurrent_requests: model id -> requests at work at once; the others are per model and minute or day.
-    """
-
-    requests_per_minute: int | None = None
-    requests_per_day: int | None = None
-    tokens_per_minute: int | None = None
-    tokens_per_day: int | None = None
-    concurrent_requests: dict[str, int] = {}
-
-
-class Limits(Fact):
-    """Rate limits by account tier. default: the tier of the lab's own account, the highest documented unless said."""
-
-    tiers: dict[str, Tier]
-    default: str
-
-    @model_validator(mode="after")
-    def _default_is_a_tier(self) -> Limits:
-        if self.default not in self.tiers:
-            raise ValueError(f"default is {self.default!r}, the tiers are {', '.join(self.tiers)}")
-        return self
-
-
-class ThinkingSwitch(Fact):
-    """The request field that turns thinking off and on: a dotted path and the values that mean off."""
-
-    field: str
-    off: tuple[Any, ...]
-
-
-class Provider(Fact):
-    """Everything known of one provider as of a moment. `null` means unknown wherever it stands."""
-
-    id: str
-    label: str
-    dialect: Literal["openai-chat"]
-    pace_as_of: str | None = None
-    sources: dict[str, Source]
-    address: Address
-    key: Key
-    models: dict[str, ModelFacts]
-    parameters: dict[str, Parameter]
-    unknown_parameter: Treatment
-    thinking_switch: ThinkingSwitch | None = None
-    roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
-    errors: dict[str, Answer]
-    response: Response
-    stream: Stream
-    speed: Speed | None = None
-    limits: Limits | None = None
-    moment: datetime
-    raw: dict[str, Any] = Field(repr=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_models(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("models"), dict):
-            data = {
-                **data,
-                "models": {k: {"id": k, **v} if isinstance(v, dict) else v for k, v in data["models"].items()},
-            }
-        return data
-
-    def alive(self, now: datetime | None = None) -> dict[str, ModelFacts]:
-        """The models that can be called at `now` (the facts' moment unless given), in the file's order."""
-        return {k: m for k, m in self.models.items() if m.alive(now or self.moment)}
-
-    def thinks(self, model: ModelFacts, body: Mapping[str, Any]) -> bool:
-        """Whether `model` reasons before it answers this request."""
-        if model.thinking != "by default" or self.thinking_switch is None:
-            return model.thinking != "never"
-        value: Any = body
-        for name in self.thinking_switch.field.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value not in self.thinking_switch.off
-
-    def model(self, role: str = "chat") -> ModelFacts:
-        """The first living model for `role`. Raises FactsError naming the roles there are."""
-        living = self.alive().values()
-        for model in living:
-            if role in model.roles:
-                return model
-        roles = sorted({r for m in living for r in m.roles})
-        raise FactsError(
-            f"{self.label} has no model for the role {role!r} on {self.moment:%Y-%m-%d}",
-            where=f"configs/providers/{self.id}.yaml",
-            right=f"Roles there are: {', '.join(roles)}. {did_you_mean(role, roles)}".strip(),
-        )
-
-    def speed_of(self, model: ModelFacts) -> Speed:
-        """The model's own speed, else the provider's typical one."""
-        speed = model.speed or self.speed
-        return speed if speed else Speed.model_validate({"first_token_s": 0.0, "tokens_per_s": 1e9, "invented": True})
-
-    def sources_of(self, path: str) -> tuple[Source, ...]:
-        """The sources of the fact at `path` ('parameters.temperature.maximum'), from the nearest level with any."""
-        here: Any = self.raw
-        found: Any = names(here.get("source")) or ()
-        rest = path.split(".")
-        while rest and isinstance(here, dict):  # ids hold dots ('gpt-4.1'), so the longest fitting key is taken
-            for cut in range(len(rest), 0, -1):
-                key = ".".join(rest[:cut])
-                if key in here:
-                    here, rest = here[key], rest[cut:]
-                    break
-            else:
-                raise FactsError(
-                    f"no fact at {path!r}", where=f"configs/providers/{self.id}.yaml", right=did_you_mean(rest[0], here)
-                )
-            if isinstance(here, dict) and here.get("source"):
-                found = names(here["source"])
-        return tuple(self.sources[name] for name in found)
 
 
 def in_force(begin: str | None, end: str | None, moment: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from labkit.facts import Facts
-from labkit.facts.schema import Provider
+from labkit.facts.provider import Provider
 from labkit.sim.refusal import refuse
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from labkit.facts.schema import Answer, Provider, fill
+from labkit.facts.provider import Provider
+from labkit.facts.schema import Answer, fill
 from labkit.sim.draws import Ids, to_json
 from labkit.sim.records import Record
 from labkit.sim.world import World

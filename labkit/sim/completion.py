@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.facts.schema import ModelFacts, Provider, edge, fill
+from labkit.facts.provider import Provider
+from labkit.facts.schema import ModelFacts, edge, fill
 from labkit.sim.draws import Ids, digest, to_json
 from labkit.sim.engine import Part, TokenShare
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.facts.schema import Provider
+from labkit.facts.provider import Provider
 from labkit.sim.refusal import Refused, refuse, shown, type_of, type_words
 
 

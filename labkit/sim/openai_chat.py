@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from labkit.facts.schema import ModelFacts, Provider, in_force
+from labkit.facts.provider import Provider
+from labkit.facts.schema import ModelFacts, in_force
 from labkit.sim import completion
 from labkit.sim.access import check_key
 from labkit.sim.body import LIMIT_BYTES, NotJson, end_of, read_json

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.facts.schema import ModelFacts, Provider, Treatment
+from labkit.facts.provider import Provider
+from labkit.facts.schema import ModelFacts, Treatment
 from labkit.sim.refusal import fits, refuse, shown, type_words
 
 

@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from labkit.errors import FactsError
-from labkit.facts.schema import Answer, Provider
+from labkit.facts.provider import Provider
+from labkit.facts.schema import Answer
 
 CASES = frozenset(
     "missing_key malformed_header wrong_key wrong_path wrong_method not_json body_not_object too_large "

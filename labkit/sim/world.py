@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from labkit.clock import Clock
 from labkit.facts import Facts
-from labkit.facts.schema import ModelFacts, Provider
+from labkit.facts.provider import Provider
+from labkit.facts.schema import ModelFacts
 from labkit.sim.draws import Ids, digest
 from labkit.sim.pace import PaceName
 from labkit.sim.records import ServerLog
