@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
-from urllib.parse import urlsplit
 
 from labkit import facts as facts_module
 from labkit.clock import Clock
@@ -79,13 +78,13 @@ class Lab:
 
     def url(self, provider: str) -> str:
         """The base URL: what goes into LibreChat's `baseURL` and the openai SDK's `base_url`; no slash at its end."""
-        address = self._facts[provider].address
-        return address.base_url if provider in self._live else self._local(provider, address.base_url)
+        known = self._facts[provider]
+        return known.address.base_url if provider in self._live else self._server.provider_url(provider)
 
     def sdk_url(self, provider: str) -> str:
         """The base URL that the provider's own SDK takes (some append the version themselves)."""
-        address = self._facts[provider].address
-        return address.sdk_base_url if provider in self._live else self._local(provider, address.sdk_base_url)
+        known = self._facts[provider]
+        return known.address.sdk_base_url if provider in self._live else self._server.sdk_url(provider)
 
     def key(self, provider: str) -> str:
         """What goes into the header: the local provider's fake key, or for a live one a placeholder.
@@ -206,9 +205,6 @@ class Lab:
         mode = f"LIVE: {', '.join(self._live)}; the others local" if self._live else "local"
         return f"The lab is ready · {mode} · {self._clock.now():%Y-%m-%d} · providers: {', '.join(self._facts)}"
 
-    def _local(self, provider: str, real: str) -> str:
-        return f"{self._server.url}/{provider}{urlsplit(real).path.rstrip('/')}"
-
     def _live_keys(self, names: list[str]) -> dict[str, Secret]:
         keys: dict[str, Secret] = {}
         for name in names:
@@ -284,16 +280,8 @@ class Fact:
         self.provider, self.path = provider.label, path
         self.sources = provider.sources_of(path)
         value: Any = provider
-        rest = path.split(".")
-        while rest:
-            for cut in range(len(rest), 0, -1):  # ids hold dots: 'gpt-4.1'
-                key = ".".join(rest[:cut])
-                found = value.get(key, _NOTHING) if isinstance(value, Mapping) else getattr(value, key, _NOTHING)
-                if found is not _NOTHING:
-                    value, rest = found, rest[cut:]
-                    break
-            else:
-                value, rest = None, []
+        for key in provider.keys_to(path):
+            value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
         self.value = value
 
     def __str__(self) -> str:
@@ -301,9 +289,6 @@ class Fact:
         return f"{self.provider}, {self.path}: {_plain(self.value)}\nSource: {sources}"
 
     __repr__ = __str__
-
-
-_NOTHING = object()
 
 
 def _plain(value: Any) -> str:

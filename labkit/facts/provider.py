@@ -170,21 +170,33 @@ class Provider(Fact):
         speed = model.speed or self.speed
         return speed if speed else Speed.model_validate({"first_token_s": 0.0, "tokens_per_s": 1e9, "invented": True})
 
-    def sources_of(self, path: str) -> tuple[Source, ...]:
-        """The sources of the fact at `path` ('parameters.temperature.maximum'), from the nearest level with any."""
+    def keys_to(self, path: str) -> tuple[str, ...]:
+        """The keys on the way to the fact at `path`. Ids hold dots ('gpt-4.1'), so the longest fitting key is taken.
+
+        Raises FactsError, naming the nearest key, for a path that leads nowhere.
+        """
         here: Any = self.raw
-        found: Any = names(here.get("source")) or ()
+        keys: list[str] = []
         rest = path.split(".")
-        while rest and isinstance(here, dict):  # ids hold dots ('gpt-4.1'), so the longest fitting key is taken
+        while rest and isinstance(here, dict):
             for cut in range(len(rest), 0, -1):
                 key = ".".join(rest[:cut])
                 if key in here:
                     here, rest = here[key], rest[cut:]
+                    keys.append(key)
                     break
             else:
                 raise FactsError(
                     f"no fact at {path!r}", where=f"configs/providers/{self.id}.yaml", right=did_you_mean(rest[0], here)
                 )
+        return (*keys, *rest)
+
+    def sources_of(self, path: str) -> tuple[Source, ...]:
+        """The sources of the fact at `path` ('parameters.temperature.maximum'), from the nearest level with any."""
+        here: Any = self.raw
+        found: Any = names(here.get("source")) or ()
+        for key in self.keys_to(path):
+            here = here.get(key) if isinstance(here, dict) else None
             if isinstance(here, dict) and here.get("source"):
                 found = names(here["source"])
         return tuple(self.sources[name] for name in found)
