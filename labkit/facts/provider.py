@@ -76,21 +76,46 @@ class Stream(Fact):
 class Tier(Fact):
     """What an account of this tier may send; None is unknown or without a limit of that kind, `note` says which.
 
-    concurrent_requests: model id -> requests at work at once; the others are per model and minute or day.
+    The limits hold for each model, or for all together (`Limits.shared`). input and output tokens: where a provider
+    counts them apart.  concurrent_requests: model id -> requests at work at once.
+    models: model id -> limits of its own, which replace all of the above.
     """
 
+    requests_per_second: float | None = None
     requests_per_minute: int | None = None
     requests_per_day: int | None = None
     tokens_per_minute: int | None = None
     tokens_per_day: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
     concurrent_requests: dict[str, int] = {}
+    models: dict[str, Tier] = {}
 
 
 class Limits(Fact):
-    """Rate limits by account tier. default: the tier of the lab's own account, the highest documented unless said."""
+    """Rate limits by account tier, and how the provider tells of them.
+
+    default: the tier of the lab's own account, the highest documented unless said.
+    shared: one count for the whole account instead of one for each model.
+    counts: what a request costs of `tokens_per_...`: its prompt and max_tokens, the larger of both, or what was used.
+    refill: 'steady' (a bucket that fills by the second) or 'window' (full again when the minute or day begins).
+    headers: on each answer.  limited_headers: on a 429, beside them.  In both `{tokens_per_minute_limit}` and, likewise
+    for each limit of Tier, `_remaining`, `_reset` (6m0s), `_reset_s`, `_reset_at` (RFC 3339), `_reset_epoch_ms` are
+    filled, `{wait_s}` (whole seconds), `{wait_ms}`, `{cost}` (tokens of this request); a header that names a limit
+    which the tier does not have is left out.
+    dimensions: limit -> what the refusal's `{dimension}` and `{kind}` say of it ('tokens per min (TPM)', 'tokens').
+    credit: an account without money is refused ('positive'), or as soon as the request could cost more ('affordable').
+    """
 
     tiers: dict[str, Tier]
     default: str
+    shared: bool = False
+    counts: Literal["prompt and max_tokens", "larger of prompt and max_tokens", "usage"] = "usage"
+    refill: Literal["steady", "window"] = "steady"
+    headers: dict[str, str] = {}
+    limited_headers: dict[str, str] = {}
+    dimensions: dict[str, tuple[str, str]] = {}
+    credit: Literal["positive", "affordable"] = "positive"
 
     @model_validator(mode="after")
     def _default_is_a_tier(self) -> Limits:
