@@ -1,7 +1,7 @@
 """The loop from a prompt to a text: cache, draws, stop strings, several choices at once.
 
-It puts `model`, `tokens`, `sampler` and `exact` together and still knows nothing of HTTP. The local server and the
-lessons call it.
+It puts `model`, `tokens`, `sampler`, `exact` and `constrain` together and still knows nothing of HTTP. The local server
+and the lessons call it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.errors import ModelFileError, ParameterError
+from labkit.lm.constrain import Constraint, Guide
 from labkit.lm.exact import FLOAT32_ERROR, decide
 from labkit.lm.files import RESTORE
 from labkit.lm.model import Cache, Model
@@ -80,6 +81,7 @@ class _Choice:
     ids: list[int] = field(default_factory=list)
     counts: NDArray[np.float64] | None = None
     seen: NDArray[np.bool_] | None = None
+    guide: Guide | None = None
 
 
 class LanguageModel:
@@ -110,13 +112,14 @@ class LanguageModel:
         stop: Sequence[str] = (),
         key: bytes = b"",
         logprobs: int | None = None,
+        constraint: Constraint | None = None,
     ) -> Iterator[Piece]:
         """Continue a prompt `n` times, piece by piece, the choices in step.
 
         prompt_ids: at least one, fewer than the window.  max_tokens: at most so many for each choice; None goes on to
         the end of the window.  stop: strings that end a choice and are not part of it.  key: what the draws derive
         from; choice i of a key is the same text for every n.  logprobs: None, or how many alternatives to report beside
-        each token's own.
+        each token's own.  constraint: what the text must be (`labkit.lm.constrain`); it must not need a banned token.
         The text depends on the arguments alone: not on processor, BLAS, threads or n. With logprobs all is computed
         in float64. Closing the iterator stops the work.
         Raises ParameterError at the call for arguments out of range.
@@ -146,7 +149,7 @@ class LanguageModel:
                 right = f"Ids go from 0 to {self.tokenizer.vocab_size - 1}"
                 raise ParameterError(f"no token has the id {outside[0]}", where=name, right=right)
         limit = room if max_tokens is None else min(max_tokens, room)
-        return self._pieces(prompt, sampling, n, limit, stops, bytes(key), logprobs)
+        return self._pieces(prompt, sampling, n, limit, stops, bytes(key), logprobs, constraint)
 
     def _pieces(
         self,
@@ -157,6 +160,7 @@ class LanguageModel:
         stops: tuple[str, ...],
         key: bytes,
         logprobs: int | None,
+        constraint: Constraint | None,
     ) -> Iterator[Piece]:
         dtype = np.float32 if logprobs is None else np.float64
         choices = [_Choice(index, StopFinder(stops)) for index in range(n)]  # choices[row] is row `row` of the cache
@@ -165,6 +169,9 @@ class LanguageModel:
                 choice.counts = np.zeros(self.tokenizer.vocab_size)
                 choice.seen = choice.counts > 0
                 choice.seen[prompt] = True
+        if constraint:
+            for choice in choices:
+                choice.guide = constraint.guide(self.tokenizer, self.window - len(prompt))
         first = self.model.cache(1, len(prompt), dtype)
         logits = np.repeat(self.model.step([prompt], first), n, axis=0)
         cache = first.repeated(n, len(prompt) + limit)
@@ -199,6 +206,8 @@ class LanguageModel:
         if token in self._ends:
             return Piece(choice.index, self._rest(choice), finish_reason="stop")
         choice.ids.append(token)
+        if choice.guide:
+            choice.guide.take(token)
         if choice.counts is not None and choice.seen is not None:
             choice.counts[token] += 1
             choice.seen[token] = True
@@ -248,11 +257,16 @@ def _choose(
 ) -> tuple[int, NDArray[Any]]:
     """The next token of a choice and the logits that chose it: those given, or exact ones where these cannot tell."""
     error = FLOAT32_ERROR if logits.dtype == np.float32 else 0.0
-    token, certain = decide(logits, sampling, u, error=error, counts=choice.counts, seen=choice.seen)
+    allowed = choice.guide.allowed() if choice.guide else None
+    token, certain = decide(_masked(logits, allowed), sampling, u, error=error, counts=choice.counts, seen=choice.seen)
     if not certain:
         logits = exact.after(choice)
-        token, _ = decide(logits, sampling, u, counts=choice.counts, seen=choice.seen)
+        token, _ = decide(_masked(logits, allowed), sampling, u, counts=choice.counts, seen=choice.seen)
     return token, logits
+
+
+def _masked(logits: NDArray[Any], allowed: NDArray[np.bool_] | None) -> NDArray[Any]:
+    return logits if allowed is None else np.where(allowed, logits, -np.inf)
 
 
 def _whole(value: object, least: int) -> bool:
