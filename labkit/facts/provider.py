@@ -12,7 +12,19 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from labkit.errors import FactsError, did_you_mean
-from labkit.facts.schema import Answer, Fact, ModelFacts, Parameter, Source, Speed, Treatment, names
+from labkit.facts.schema import (
+    Answer,
+    Fact,
+    ModelFacts,
+    Names,
+    Parameter,
+    Source,
+    Speed,
+    Treatment,
+    When,
+    field_at,
+    names,
+)
 
 
 class Address(Fact):
@@ -25,31 +37,60 @@ class Address(Fact):
 
 
 class Key(Fact):
-    """How a caller identifies itself. variables: environment names, the usual one first. local: the lab's own fake."""
+    """How a caller identifies itself.
+
+    variables: environment names, the usual one first.  local: the lab's own fake.  required: False where anybody may
+    call.  open_paths: names of `address.paths` that need no key.
+    """
 
     variables: tuple[str, ...]
     header: str = "authorization"
     scheme: str = "Bearer"
     local: str
     page: str | None = None
+    required: bool = True
+    open_paths: tuple[str, ...] = ()
+
+
+class ReasoningShown(Fact):
+    """How the working is shown when `when` holds."""
+
+    when: When
+    shown: Literal["field", "raw", "hidden"]
 
 
 class Response(Fact):
     """The parts of an answer in which providers of one dialect differ.
 
-    id: form with {hex:N}, {base62:N} or {uuid}. model: which id the answer names. extra, message_extra,
-    chunk_extra: constant fields. usage: fields beside the three counts, in which '{cached}', '{missed}' and
-    '{reasoning}' are filled. model_entry: one model in the list of models.
+    id: form with {hex:N}, {base62:N}, {base32:N} or {uuid}; request_id likewise, for headers and `extra`.
+    model: which id the answer names.  draws_seed: a request without a seed gets one, and {seed} names it.
+    extra, choice_extra, message_extra: further fields, in which {id}, {request_id}, {seed}, {model}, {finish_reason}
+    and forms are filled.  usage: fields beside the three counts; one that names `prompt_tokens` itself is the whole
+    usage. Filled: {prompt} {completion} {total} {cached} {missed} {reasoning} {cost_usd} and the seconds {queue_s}
+    {prompt_s} {completion_s} {total_s}.  order: names that come first in body, choice and message.
+    finish_words: the provider's own words for the dialect's.  model_entry: one model in the list of models.
+    reasoning_as: where the working goes: its own field, or a part of a `content` that becomes a list (reasoning_part,
+    in which {working} is filled).  reasoning_shown: the first rule that holds says how the working is shown: 'field',
+    'raw' (inside <think> tags in the content) or 'hidden'.  logprobs_null: whether a choice without logprobs says so.
     """
 
     id: str
     model: Literal["snapshot", "asked"] = "asked"
     fingerprint: str | None = None
+    request_id: str | None = None
+    draws_seed: bool = False
+    order: dict[Literal["body", "choice", "message"], tuple[str, ...]] = {}
+    finish_words: dict[str, str] = {}
     extra: dict[str, Any] = {}
+    choice_extra: dict[str, Any] = {}
     message_extra: dict[str, Any] = {}
+    logprobs_null: bool = True
     usage: dict[str, Any] = {}
     thinking_usage: dict[str, Any] = {}
     reasoning_field: str | None = None
+    reasoning_as: Literal["field", "content parts"] = "field"
+    reasoning_part: dict[str, Any] = {}
+    reasoning_shown: tuple[ReasoningShown, ...] = ()
     headers: dict[str, str] = {}
     error_headers: dict[str, str] = {}
     content_type: str = "application/json"
@@ -57,17 +98,33 @@ class Response(Fact):
 
 
 class Stream(Fact):
-    """The parts of a streamed answer in which providers of one dialect differ."""
+    """The parts of a streamed answer in which providers of one dialect differ.
+
+    chunk_extra: further fields of every chunk, first_chunk_extra and last_chunk_extra of the first and the last; filled
+    as the answer's, and {usage} is the whole usage.  choice_extra: further fields of a chunk's choice.
+    logprobs_null: whether a choice without logprobs says so.  order: names that come first.  opening: a comment before
+    the first chunk, at any pace.  first_delta: of the chunk that opens a choice, null where there is none.
+    delta_extra: what every delta has.  padding_from: the characters that the padding is the beginning of.
+    reasoning_part: a piece of working where it is a part of the content.
+    """
 
     usage_in: Literal["own chunk", "last chunk"]
     usage_when: Literal["asked", "always"]
     usage_null: Literal["always", "when asked", "never"] = "never"
-    first_delta: dict[str, Any]
+    first_delta: dict[str, Any] | None
     first_delta_thinking: dict[str, Any] | None = None
     delta_extra: dict[str, Any] = {}
     last_delta: dict[str, Any] = {}
     chunk_extra: dict[str, Any] = {}
+    first_chunk_extra: dict[str, Any] = {}
+    last_chunk_extra: dict[str, Any] = {}
+    choice_extra: dict[str, Any] = {}
+    logprobs_null: bool = True
+    order: dict[Literal["chunk", "choice"], tuple[str, ...]] = {}
+    reasoning_part: dict[str, Any] = {}
+    opening: str | None = None
     padding: str | None = None  # name of a field that holds random padding
+    padding_from: str | None = None
     keep_alive: str | None = None
     keep_alive_every_s: float | None = None
     content_type: str = "text/event-stream"
@@ -125,10 +182,26 @@ class Limits(Fact):
 
 
 class ThinkingSwitch(Fact):
-    """The request field that turns thinking off and on: a dotted path and the values that mean off."""
+    """The request field that turns thinking off and on: a dotted path and the values that mean off, or on."""
 
     field: str
-    off: tuple[Any, ...]
+    off: tuple[Any, ...] = ()
+    on: tuple[Any, ...] = ()  # what turns it on in a model that thinks on request
+
+
+class MessageRule(Fact):
+    """An order of messages that is refused: a message of `roles` that follows one of `after`, or comes last."""
+
+    roles: Names
+    after: Names = ()
+    last: bool = False
+    unless: dict[str, Any] = {}  # fields of the message that make it right
+    answer: Answer
+
+    def broken(self, role: str, before: str | None, message: Mapping[str, Any], *, last: bool) -> bool:
+        """Whether this message breaks the rule."""
+        placed = before in self.after if self.after else self.last and last
+        return placed and role in self.roles and not any(message.get(k) == v for k, v in self.unless.items())
 
 
 class Provider(Fact):
@@ -146,6 +219,9 @@ class Provider(Fact):
     unknown_parameter: Treatment
     thinking_switch: ThinkingSwitch | None = None
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    message_fields: dict[str, Names] = {}  # role -> fields its messages may have; a role not named may have any
+    unknown_message_field: Treatment | None = None
+    message_rules: tuple[MessageRule, ...] = ()
     errors: dict[str, Answer]
     response: Response
     stream: Stream
@@ -170,12 +246,19 @@ class Provider(Fact):
 
     def thinks(self, model: ModelFacts, body: Mapping[str, Any]) -> bool:
         """Whether `model` reasons before it answers this request."""
-        if model.thinking != "by default" or self.thinking_switch is None:
-            return model.thinking != "never"
-        value: Any = body
-        for name in self.thinking_switch.field.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
+        if model.thinking in ("never", "always") or self.thinking_switch is None:
+            return model.thinking in ("always", "by default")
+        value = field_at(body, self.thinking_switch.field)
+        if model.thinking == "on request":
+            return value in self.thinking_switch.on
         return value not in self.thinking_switch.off
+
+    def reasoning_shown(self, model: ModelFacts, body: Mapping[str, Any]) -> Literal["field", "raw", "hidden"]:
+        """How this request's working is shown."""
+        for rule in self.response.reasoning_shown:
+            if rule.when.holds(model, thinking=True, body=body):
+                return rule.shown
+        return "field"
 
     def model(self, role: str = "chat") -> ModelFacts:
         """The first living model for `role`. Raises FactsError naming the roles there are."""

@@ -80,6 +80,7 @@ class Answer(Fact):
     headers: dict[str, str | None] = {}
     body: Any = None
     text: str | None = None
+    hint: str = ""  # what `{hint}` becomes when a known name is near: ", did you mean '{nearest}'?"
 
     @model_validator(mode="after")
     def _one_form(self) -> Answer:
@@ -89,6 +90,7 @@ class Answer(Fact):
 
     def filled(self, values: Mapping[str, object]) -> Answer:
         """The same answer with every `{name}` that `values` knows replaced; other braces stay."""
+        values = {**values, "hint": fill(self.hint, values) if values.get("nearest") else ""}
         return self.model_copy(update={"body": fill(self.body, values), "text": fill(self.text, values)})
 
 
@@ -107,7 +109,10 @@ def fill(template: Any, values: Mapping[str, object]) -> Any:
 
 
 class When(BaseModel):
-    """When a case holds: every field given must hold. body: fields of the request and the value each must have."""
+    """When a case holds: every field given must hold.
+
+    body: fields of the request and the value each must have; `reasoning.exclude` is a field inside an object.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     models: Names = ()
@@ -121,8 +126,15 @@ class When(BaseModel):
             (not self.models or model.id in self.models)
             and (not self.family or model.family in self.family)
             and (self.thinking is None or self.thinking == thinking)
-            and all(body.get(name) == value for name, value in self.body.items())
+            and all(field_at(body, name) == value for name, value in self.body.items())
         )
+
+
+def field_at(body: Any, path: str) -> Any:
+    """The value at a dotted path of a request; None when there is none."""
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, Mapping) else None
+    return body
 
 
 class Treatment(Fact):
@@ -134,6 +146,9 @@ class Treatment(Fact):
     maximum: float | None = None
     exclusive_minimum: float | None = None
     max_items: int | None = None
+    items: Names = ()  # JSON types of a list's items
+    fields: dict[str, Parameter] = {}  # an object's own fields, judged as parameters called `thinking.type`
+    unknown_field: Treatment | None = None  # any other field of the object; None: taken as it is
     enum: tuple[Any, ...] = ()
     default: Any = None
     needs: dict[str, Any] = {}  # other fields and the value each must have
@@ -220,12 +235,13 @@ class Speed(Fact):
 
     first_token_s: float = Field(ge=0)
     tokens_per_s: float = Field(gt=0)
+    prompt_tokens_per_s: float | None = Field(None, gt=0)  # how fast a prompt is read, where answers tell it
 
 
 class ModelFacts(Fact):
     """One model id of a provider.
 
-    thinking: whether it reasons first ('never', 'always', or 'by default', to be switched off).
+    thinking: whether it reasons first ('never', 'always', 'by default', to be switched off, or 'on request').
     family: the word by which parameters' cases name it. roles: what a lesson may want it for.
     """
 
@@ -236,7 +252,7 @@ class ModelFacts(Fact):
     alias_of: str | None = None
     snapshot: str | None = None  # the dated id that answers carry
     family: str = "classic"
-    thinking: Literal["never", "always", "by default"] = "never"
+    thinking: Literal["never", "always", "by default", "on request"] = "never"
     roles: tuple[str, ...] = ()
     owned_by: str | None = None
     created: int | None = None
@@ -264,3 +280,4 @@ def price_in_force(model: ModelFacts, clock: Clock) -> Prices | PeakPrices | Non
 
 
 Prices.model_rebuild()
+Treatment.model_rebuild()

@@ -12,11 +12,13 @@ from labkit.sim.refusal import refuse
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def check_key(facts: Facts, provider: Provider, headers: Mapping[str, str]) -> None:
-    """Raise Refused unless the provider's local key is in its header.
+def check_key(facts: Facts, provider: Provider, headers: Mapping[str, str], path: str = "chat") -> None:
+    """Raise Refused unless the provider's local key is in its header. path: its name among `address.paths`.
 
     Told apart as providers do: no header, one of another form, another provider's key, any other key.
     """
+    if not provider.key.required or path in provider.key.open_paths:
+        return
     sent = headers.get(provider.key.header.lower(), "").strip()
     if not sent:
         raise refuse(provider, "missing_key")

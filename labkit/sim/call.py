@@ -24,6 +24,14 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     ids: Ids
+    request_id: str | None = None
+
+    def own_id(self) -> str | None:
+        """The id by which the provider names this request, drawn when it is first asked for; None if it names none."""
+        form = self.provider.response.request_id
+        if form and self.request_id is None:
+            self.request_id = self.ids.form(form)
+        return self.request_id
 
 
 @dataclass
@@ -57,5 +65,5 @@ def refusal(call: Call, answer: Answer) -> Reply:
 
 def provider_headers(call: Call, forms: Mapping[str, str], *, compute_s: float = 0.0) -> dict[str, str]:
     """The provider's own headers, ids drawn. compute_s: what it says of its computing time."""
-    values = {"ms": round(compute_s * 1000)}
+    values = {"ms": round(compute_s * 1000), "request_id": call.own_id()}
     return {name.lower(): call.ids.form(str(fill(form, values))) for name, form in forms.items()}

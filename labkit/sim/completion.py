@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 from labkit.facts.provider import Provider
-from labkit.facts.schema import ModelFacts, edge, fill
+from labkit.facts.schema import ModelFacts, PeakPrices, Prices, edge, fill
 from labkit.sim.draws import Ids, digest, to_json
 from labkit.sim.engine import Part, TokenShare
 
@@ -42,18 +43,39 @@ class Choice:
 class Shape:
     """How one answer of one provider looks.
 
-    asked: the model id of the request.  thinking: whether it reasons first.  logprobs: whether they were asked for.
+    thinking: whether it reasons first.  logprobs: whether they were asked for.  shown: how the working is.
+    request_id, seed: what the answer says of them.  prices: those in force, None when unknown.
     """
 
     def __init__(
-        self, provider: Provider, model: ModelFacts, ids: Ids, created: int, *, thinking: bool, logprobs: bool
+        self,
+        provider: Provider,
+        model: ModelFacts,
+        ids: Ids,
+        created: int,
+        *,
+        thinking: bool,
+        logprobs: bool,
+        shown: Literal["field", "raw", "hidden"] = "field",
+        request_id: str | None = None,
+        seed: int | None = None,
+        prices: Prices | PeakPrices | None = None,
     ) -> None:
         self.response, self.stream = provider.response, provider.stream
-        self.thinking, self.logprobs, self._ids = thinking, logprobs, ids
+        self.thinking, self.logprobs, self.shown, self._ids = thinking, logprobs, shown, ids
         self.id = ids.form(self.response.id)
         self.created = created
         self.model = model.snapshot if self.response.model == "snapshot" and model.snapshot else model.id
         self.fingerprint = fingerprint(provider, model)
+        self._speed, self._prices = provider.speed_of(model), prices
+        self._words = {
+            "id": self.id,
+            "request_id": request_id,
+            "seed": seed,
+            "model": self.model,
+            "provider": provider.label,
+        }
+        self._raw_open: set[int] = set()  # choices whose <think> is open
 
     def whole(self, choices: Sequence[Choice], prompt_tokens: int) -> dict[str, Any]:
         """The body of a plain answer."""
@@ -65,7 +87,8 @@ class Shape:
         }
         body["choices"] = [self._choice(index, choice) for index, choice in enumerate(choices)]
         body["usage"] = self.usage(choices, prompt_tokens)
-        return {**body, **self.response.extra, **self._fingerprint()}
+        body |= {**self._filled(self.response.extra), **self._fingerprint()}
+        return ordered(body, self.response.order.get("body", ()))
 
     def usage(self, choices: Sequence[Choice], prompt_tokens: int) -> dict[str, Any]:
         """Tokens, as this provider reports them. The lab keeps no cache of prompts: nothing is ever read from one."""
@@ -76,42 +99,84 @@ class Shape:
             "completion_tokens": completion,
             "total_tokens": prompt_tokens + completion,
         }
-        filled: dict[str, Any] = fill(extra, {"cached": 0, "missed": prompt_tokens, "reasoning": reasoning})
+        values = {"prompt": prompt_tokens, "completion": completion, "total": counts["total_tokens"]}
+        values |= {"cached": 0, "missed": prompt_tokens, "reasoning": reasoning}
+        filled: dict[str, Any] = fill(extra, {**values, **self._costs(prompt_tokens, completion), **self._words})
+        if "prompt_tokens" in filled:
+            return filled
         order = [
             "prompt_tokens_details",
             "completion_tokens_details",
         ]  # as recorded: details before a provider's own counts
         return {**counts, **{k: filled[k] for k in order if k in filled}, **filled}
 
+    def _costs(self, prompt: int, completion: int) -> dict[str, float]:
+        """What the answer cost in money and in seconds of the provider's machines, as its facts have them."""
+        speed, prices, costs = self._speed, self._prices, dict[str, float]()
+        costs["prompt_s"] = prompt / speed.prompt_tokens_per_s if speed.prompt_tokens_per_s else 0.0
+        costs["completion_s"] = completion / speed.tokens_per_s
+        costs["queue_s"] = max(0.0, speed.first_token_s - costs["prompt_s"])
+        costs["total_s"] = costs["prompt_s"] + costs["completion_s"]
+        if prices and prices.input_usd_per_mtok is not None and prices.output_usd_per_mtok is not None:
+            usd = prompt * prices.input_usd_per_mtok + completion * prices.output_usd_per_mtok
+            costs["cost_usd"] = float(usd / 1_000_000)
+        return {name: round(value, 9) for name, value in costs.items()}
+
+    def _filled(self, template: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Further fields of an answer, their words filled and their ids drawn."""
+        filled: dict[str, Any] = self._ids.forms(fill(template, {**self._words, **more}))
+        return filled
+
+    def _finish(self, reason: str | None) -> str | None:
+        return self.response.finish_words.get(reason, reason) if reason else None
+
     def _choice(self, index: int, choice: Choice) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": choice.text}
-        if self.thinking and self.response.reasoning_field:
+        content: Any = choice.text
+        message: dict[str, Any] = {"role": "assistant", "content": content}
+        if self.thinking and self.shown == "raw":
+            message["content"] = f"<think>{choice.working}{'</think>' if choice.text else ''}{choice.text}"
+        elif self.thinking and self.shown == "field" and self.response.reasoning_as == "content parts":
+            text = [{"type": "text", "text": choice.text}] if choice.text else []
+            message["content"] = [fill(self.response.reasoning_part, {"working": choice.working}), *text]
+        elif self.thinking and self.shown == "field" and self.response.reasoning_field:
             message[self.response.reasoning_field] = choice.working
-        return {
+        extra = self.response.message_extra
+        message |= {name: value for name, value in extra.items() if name not in message}
+        shown = {
             "index": index,
-            "message": {**message, **self.response.message_extra},
+            "message": ordered(message, self.response.order.get("message", ())),
             "logprobs": self._logprobs(choice.shares, choice.working_shares),
-            "finish_reason": choice.finish_reason,
+            "finish_reason": self._finish(choice.finish_reason),
         }
+        if shown["logprobs"] is None and not self.response.logprobs_null:
+            del shown["logprobs"]
+        shown |= self._filled(self.response.choice_extra, finish_reason=choice.finish_reason)
+        return ordered(shown, self.response.order.get("choice", ()))
 
     # --- streamed -----------------------------------------------------------------------------------------------
 
-    def first_chunk(self, index: int, *, include_usage: bool) -> dict[str, Any]:
-        """The chunk that opens a choice: its role, no text."""
-        thinking = self.stream.first_delta_thinking if self.thinking else None
-        return self._chunk(index, dict(thinking or self.stream.first_delta), include_usage=include_usage)
+    def first_chunk(self, index: int, *, include_usage: bool) -> dict[str, Any] | None:
+        """The chunk that opens a choice: its role, no text; None where the first text does."""
+        delta = self.stream.first_delta
+        delta = (self.stream.first_delta_thinking or delta) if self.thinking else delta
+        if delta is None:
+            return None
+        chunk = self._chunk(index, dict(delta), include_usage=include_usage)
+        return {**chunk, **self._filled(self.stream.first_chunk_extra)}
 
     def chunk(self, part: Part, *, include_usage: bool) -> list[dict[str, Any]]:
         """The chunks that carry a part's text; none when there is nothing to show."""
         chunks = []
         name = self.response.reasoning_field
-        if part.working and name:
-            delta = {"content": None, name: part.working} if self._both() else {name: part.working}
+        if part.working and self.thinking and (self.shown == "raw" or (self.shown == "field" and self._shows())):
+            delta = self._working_delta(part, name)
             logprobs = self._logprobs((), part.shares[: part.thinking])
             chunks.append(self._chunk(part.choice, delta, logprobs=logprobs, include_usage=include_usage))
         shares = part.shares[part.thinking :]
         if part.text or shares:
-            delta = {"content": part.text, **({name: None} if self._both() and name else {})}
+            closing = "</think>" if part.choice in self._raw_open and part.text else ""
+            self._raw_open -= {part.choice} if closing else set()
+            delta = {"content": closing + part.text, **({name: None} if self._both() and name else {})}
             chunks.append(
                 self._chunk(part.choice, delta, logprobs=self._logprobs(shares, ()), include_usage=include_usage)
             )
@@ -124,6 +189,26 @@ class Shape:
             delta[self.response.reasoning_field] = None
         return self._chunk(index, delta, finish_reason=finish_reason, include_usage=include_usage)
 
+    def closed(self, chunk: dict[str, Any], usage: dict[str, Any], *, with_usage: bool) -> dict[str, Any]:
+        """The last chunk of all, with what a provider says only there. with_usage: whether its usage is there too."""
+        extra = self._filled(self.stream.last_chunk_extra, usage=usage)
+        return {**chunk, **extra, **({"usage": usage} if with_usage else {})}
+
+    def _shows(self) -> bool:
+        """Whether this provider has a place for the working."""
+        return bool(self.response.reasoning_field) or self.response.reasoning_as == "content parts"
+
+    def _working_delta(self, part: Part, name: str | None) -> dict[str, Any]:
+        """A piece of the working, where the provider puts it."""
+        if self.shown == "raw":
+            opening = "" if part.choice in self._raw_open else "<think>"
+            self._raw_open.add(part.choice)
+            return {"content": opening + part.working}
+        if self.response.reasoning_as == "content parts":
+            return {"content": [fill(self.stream.reasoning_part, {"working": part.working})]}
+        assert name is not None
+        return {"content": None, name: part.working} if self._both() else {name: part.working}
+
     def usage_chunk(self, usage: dict[str, Any]) -> dict[str, Any]:
         """A chunk with usage and no choices."""
         return {**self._head(), "choices": [], "usage": usage}
@@ -134,7 +219,12 @@ class Shape:
         OpenAI pads: `obfuscation` brings the JSON of every chunk captured in 2026-02 to a length of 1 modulo 16, so
         that the lengths of packets betray little of the text.
         """
-        if self.stream.padding and padded:
+        if self.stream.padding and self.stream.padding_from:
+            if "role" in ((chunk["choices"] or [{}])[0].get("delta") or {}):
+                return b"data: " + to_json(chunk) + b"\n\n"
+            length = 1 + int(self._ids.form("{hex:4}"), 16) % len(self.stream.padding_from)
+            chunk = {**chunk, self.stream.padding: self.stream.padding_from[:length]}
+        elif self.stream.padding and padded:
             bare = len(to_json({**chunk, self.stream.padding: ""}).decode())
             chunk = {
                 **chunk,
@@ -151,14 +241,19 @@ class Shape:
         finish_reason: str | None = None,
         include_usage: bool,
     ) -> dict[str, Any]:
-        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        chunk = {**self._head(), "choices": [choice]}
+        delta = {**self.stream.delta_extra, **delta}
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": self._finish(finish_reason)}
+        if logprobs is None and not self.stream.logprobs_null:
+            del choice["logprobs"]
+        choice |= self._filled(self.stream.choice_extra, finish_reason=finish_reason)
+        chunk = {**self._head(), "choices": [ordered(choice, self.stream.order.get("choice", ()))]}
+        chunk = ordered(chunk, self.stream.order.get("chunk", ()))
         null = self.stream.usage_null
         return {**chunk, "usage": None} if null == "always" or (null == "when asked" and include_usage) else chunk
 
     def _head(self) -> dict[str, Any]:
         head = {"id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model}
-        return {**head, **self.stream.chunk_extra, **self._fingerprint()}
+        return {**head, **self._filled(self.stream.chunk_extra), **self._fingerprint()}
 
     def _both(self) -> bool:
         """Whether every delta of a thinking answer has both fields, as its first one has (recorded at DeepSeek)."""
@@ -177,6 +272,15 @@ class Shape:
                 self.response.reasoning_field: [share_json(s) for s in working] or None,
             }
         return shown if self.thinking or "refusal" not in self.response.message_extra else {**shown, "refusal": None}
+
+
+def ordered(fields: dict[str, Any], first: Sequence[str]) -> dict[str, Any]:
+    """The same fields with those of `first` before the others.
+
+    >>> ordered({"a": 1, "b": 2, "c": 3}, ["c", "x"])
+    {'c': 3, 'a': 1, 'b': 2}
+    """
+    return {**{name: fields[name] for name in first if name in fields}, **fields} if first else fields
 
 
 def share_json(share: TokenShare) -> dict[str, Any]:
@@ -206,9 +310,38 @@ def model_list(provider: Provider, models: Sequence[ModelFacts]) -> dict[str, An
 
 def model_entry(provider: Provider, model: ModelFacts) -> dict[str, Any]:
     """One model of the list."""
-    values = {"id": model.id, "created": created(model), "owned_by": model.owned_by or provider.id}
+    prices = model.prices
+    values = {
+        "id": model.id,
+        "created": created(model),
+        "owned_by": model.owned_by or provider.id,
+        "context_tokens": model.context_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "retired": model.retired,
+        "thinks": model.thinking != "never",
+        "aliases": [m.id for m in provider.models.values() if m.id != model.id and main(m) == main(model)],
+        "input_usd_per_token": per_token(prices.input_usd_per_mtok if prices else None),
+        "output_usd_per_token": per_token(prices.output_usd_per_mtok if prices else None),
+    }
     entry: dict[str, Any] = fill(provider.response.model_entry, values)
     return entry
+
+
+def main(model: ModelFacts) -> str:
+    """The id of which this one may be an alias."""
+    return model.alias_of or model.id
+
+
+def per_token(usd_per_mtok: Decimal | None) -> str | None:
+    """A price per token as catalogues write it: a plain decimal in a string.
+
+    >>> per_token(Decimal("0.15")), per_token(Decimal(3)), per_token(Decimal(0))
+    ('0.00000015', '0.000003', '0')
+    """
+    if usd_per_mtok is None:
+        return None
+    text = f"{usd_per_mtok / 1_000_000:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def created(model: ModelFacts) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.facts.provider import Provider
-from labkit.sim.refusal import Refused, refuse, shown, type_of, type_words
+from labkit.sim.refusal import Refused, nearest, refuse, shown, type_of, type_words
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,17 @@ def read_messages(provider: Provider, messages: list[Any], place: Mapping[str, i
             plain = ", ".join(f"'{known}'" for known in provider.roles)
             serde = ", ".join(f"`{known}`" for known in provider.roles)
             raise refuse(
-                provider, "unknown_role", index=index, role=shown(role), roles=plain, serde_roles=serde, **place
+                provider,
+                "unknown_role",
+                index=index,
+                role=shown(role),
+                roles=plain,
+                serde_roles=serde,
+                param=f"messages[{index}].role",
+                input=role,
+                **place,
             )
+        _check_fields(provider, message, role, index, place)
         if "name" in message and not isinstance(message["name"], (str, type(None))):
             raise _wrong(provider, f"{at}.name", message["name"], "string", index=index, **place)
         calls = message.get("tool_calls")
@@ -46,7 +55,40 @@ def read_messages(provider: Provider, messages: list[Any], place: Mapping[str, i
         if calls:
             notes.append("tool calls in the conversation are not shown to the model yet")
         turns.append(Message(role, _text(provider, message, index, bool(calls), notes, place)))
+    _check_order(provider, messages, place)
     return turns, list(dict.fromkeys(notes))
+
+
+def _check_fields(
+    provider: Provider, message: Mapping[str, Any], role: str, index: int, place: Mapping[str, int]
+) -> None:
+    """Raise Refused for a field that messages of this role may not have."""
+    known, general = provider.message_fields.get(role), provider.unknown_message_field
+    for name in message if known is not None and general and general.fate == "refused" else ():
+        if name not in (known or ()):
+            words = {"param": f"messages[{index}].{name}", "field": name, "role": role, "index": index, "tag": role}
+            near, value = nearest(name, known or ()), message[name]
+            raise refuse(
+                provider,
+                "unknown_parameter",
+                general.refusal if general else None,
+                nearest=near,
+                value=shown(value),
+                input=value,
+                **words,
+                **place,
+            )
+
+
+def _check_order(provider: Provider, messages: list[Any], place: Mapping[str, int]) -> None:
+    """Raise Refused for an order of messages that the provider does not take."""
+    before: str | None = None
+    for index, message in enumerate(messages):
+        role, last = message["role"], index == len(messages) - 1
+        for rule in provider.message_rules:
+            if rule.broken(role, before, message, last=last):
+                raise refuse(provider, "message_order", rule.answer, role=role, before=before, index=index, **place)
+        before = role
 
 
 def _text(
@@ -85,4 +127,4 @@ def _wrong(provider: Provider, param: str, value: Any, *types: str, **values: An
     words = type_words(value, types)
     if types == ("string", "array") and type_of(value) != "null":
         words["expected"] = "one of a string or array of objects"  # OpenAI's own words for `content`
-    return refuse(provider, "wrong_type", param=param, value=shown(value), **words, **values)
+    return refuse(provider, "wrong_type", param=param, value=shown(value), input=value, **words, **values)

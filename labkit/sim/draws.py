@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, as ULIDs are written
 
 
 def digest(*parts: object) -> bytes:
@@ -46,8 +47,16 @@ class Ids:
         self._key, self._drawn = key, 0
 
     def form(self, template: str) -> str:
-        """`template` with {hex:N}, {base62:N} and {uuid} drawn anew."""
-        return re.sub(r"\{(hex|base62|uuid)(?::(\d+))?\}", self._draw, template)
+        """`template` with {hex:N}, {base62:N}, {base32:N} and {uuid} drawn anew."""
+        return re.sub(r"\{(hex|base62|base32|uuid)(?::(\d+))?\}", self._draw, template)
+
+    def forms(self, template: Any) -> Any:
+        """The same in every string of a JSON value."""
+        if isinstance(template, str):
+            return self.form(template)
+        if isinstance(template, Mapping):
+            return {key: self.forms(value) for key, value in template.items()}
+        return [self.forms(value) for value in template] if isinstance(template, (list, tuple)) else template
 
     def _draw(self, found: re.Match[str]) -> str:
         self._drawn += 1
@@ -57,6 +66,8 @@ class Ids:
             return str(uuid.UUID(bytes=data[:16], version=4))
         if kind == "hex":
             return data.hex()[:length]
+        if kind == "base32":
+            return "".join(_BASE32[byte % 32] for byte in data[:length])
         return "".join(
             _BASE62[byte % 62] for byte in data[:length]
         )  # a name, not a secret: the slight bias is harmless

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from labkit.facts.provider import Provider
-from labkit.facts.schema import ModelFacts, in_force
+from labkit.facts.schema import ModelFacts, in_force, price_in_force
 from labkit.sim import completion
 from labkit.sim.access import check_key
 from labkit.sim.body import LIMIT_BYTES, NotJson, end_of, read_json
@@ -52,7 +52,7 @@ async def answer(call: Call) -> Reply:
             return await _chat(call)
         if call.path == models or (call.path.startswith(models + "/") and len(call.path) > len(models) + 1):
             _need_method(call, method, "GET")
-            check_key(call.world.facts, call.provider, call.headers)
+            check_key(call.world.facts, call.provider, call.headers, "models")
             return _models(call, call.path[len(models) + 1 :])
     raise refuse(call.provider, "wrong_path", method=call.method, path=call.path, **_event_id(call))
 
@@ -106,21 +106,21 @@ def _read(call: Call) -> _Chat:
     line, column = end_of(call.body)  # where exactly a parser stops is its own affair; the end is near enough
     place = {"line": line, "column": column}
     if not isinstance(body, dict):
-        raise refuse(provider, "body_not_object", **type_words(body, ("object",)), **place)
+        raise refuse(provider, "body_not_object", input=body, **type_words(body, ("object",)), **place)
     call.record.body = body
     check_types(provider, body, place)
     name, messages = body.get("model"), body.get("messages")
     call.record.model = name if isinstance(name, str) else None
     if not name:
-        raise refuse(provider, "missing_model", **place)
+        raise refuse(provider, "missing_model", input=body, **place)
     if messages is None:
-        raise refuse(provider, "missing_messages", **place)
+        raise refuse(provider, "missing_messages", input=body, **place)
     turns, notes = read_messages(provider, messages, place)
     model = call.world.model(provider, name)
     if model is None:
         raise _no_model(call, name)
     if not turns:
-        raise refuse(provider, "messages_empty", **place)
+        raise refuse(provider, "messages_empty", param="messages", input=messages, **place)
     thinking = provider.thinks(model, body)
     treated = treat(provider, model, body, thinking=thinking, place=place)
     _check_bias(provider, treated, place)
@@ -148,6 +148,7 @@ def _check_bias(provider: Provider, treated: Treated, place: dict[str, int]) -> 
     """logit_bias must map whole numbers, written as strings, to -100..100."""
     for key, value in (treated.honoured.get("logit_bias") or {}).items():
         words = {"param": f"logit_bias.{shown(key)}", "value": shown(value), "minimum": -100, "maximum": 100, **place}
+        words["input"] = value
         if not re.fullmatch(r"\d{1,9}", key, re.ASCII):
             raise refuse(provider, "wrong_type", **{**words, **type_words(key, ("integer",))})
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -166,7 +167,7 @@ def _check_inside(provider: Provider, treated: Treated, place: dict[str, int]) -
     for param, value, kind in inside:
         if not fits(value, (kind,)):
             words = type_words(value, (kind,))
-            raise refuse(provider, "wrong_type", param=param, value=shown(value), **words, **place)
+            raise refuse(provider, "wrong_type", param=param, value=shown(value), input=value, **words, **place)
 
 
 def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
@@ -205,6 +206,10 @@ async def _chat(call: Call) -> Reply:
         {"provider": provider.id, "model": chat.model.id, "thinking": chat.thinking, "turns": turns, **same}
     )
     key, call.ids = world.key(request, params.get("seed"))
+    seed = params.get("seed")
+    if seed is None and provider.response.draws_seed:  # the answer will name it, and it must then give this very text
+        seed = int.from_bytes(key[:4], "big") // 2
+        key, call.ids = world.key(request, seed)
     ask = _ask(call, chat, key)
     record = call.record
     record.params, record.spoken_by, record.stream = params, chat.model.spoken_by, bool(params.get("stream"))
@@ -229,6 +234,10 @@ async def _chat(call: Call) -> Reply:
             world.clock.timestamp(),
             thinking=chat.thinking,
             logprobs=ask.logprobs is not None,
+            shown=provider.reasoning_shown(chat.model, record.body) if chat.thinking else "field",
+            request_id=call.own_id(),
+            seed=seed,
+            prices=price_in_force(chat.model, world.clock),
         )
         answered = Answered(call, chat.model, ask, shape, pace, start, job, chat.notes)
         return await (answered.streamed(steps) if record.stream else answered.whole(steps))

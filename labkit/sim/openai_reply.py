@@ -83,6 +83,8 @@ class Answered:
         options = self.call.record.params.get("stream_options") or {}
         asked = options.get("include_usage") is True
         usage_wanted, padded = asked or stream.usage_when == "always", options.get("include_obfuscation") is not False
+        if stream.opening:
+            yield f"{stream.opening}\n\n".encode()
         if stream.keep_alive:
             while await pace.before_first(stream.keep_alive_every_s) > 0:
                 yield f"{stream.keep_alive}\n\n".encode()
@@ -97,14 +99,16 @@ class Answered:
             await pace.until(choice.tokens)
             if part.choice not in opened:
                 opened.add(part.choice)
-                yield shape.event(shape.first_chunk(part.choice, include_usage=asked), padded=padded)
+                if first := shape.first_chunk(part.choice, include_usage=asked):
+                    yield shape.event(first, padded=padded)
             for chunk in shape.chunk(part, include_usage=asked):
                 yield shape.event(chunk, padded=padded)
             if part.finish_reason:
                 open_choices -= 1
                 last = shape.last_chunk(part.choice, part.finish_reason, include_usage=asked)
-                if not open_choices and usage_wanted and stream.usage_in == "last chunk":
-                    last["usage"] = shape.usage(choices, self.start.prompt_tokens)
+                if not open_choices:
+                    with_usage = usage_wanted and stream.usage_in == "last chunk"
+                    last = shape.closed(last, shape.usage(choices, self.start.prompt_tokens), with_usage=with_usage)
                 yield shape.event(last, padded=padded)
         _need_all(choices)
         if usage_wanted and stream.usage_in == "own chunk":

@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import ModelFacts, Treatment
-from labkit.sim.refusal import fits, refuse, shown, type_words
+from labkit.sim.refusal import fits, nearest, refuse, shown, type_words
 
 
 @dataclass
@@ -36,8 +36,8 @@ def check_types(provider: Provider, body: Mapping[str, Any], place: Mapping[str,
     for name, value in body.items():
         parameter = provider.parameters.get(name)
         if parameter and parameter.fate != "unknown" and not fits(value, parameter.types):
-            words = type_words(value, parameter.types)
-            raise refuse(provider, "wrong_type", parameter.wrong_type, param=name, value=shown(value), **words, **place)
+            words = {"param": name, "value": shown(value), "input": value, **type_words(value, parameter.types)}
+            raise refuse(provider, "wrong_type", parameter.wrong_type, **words, **place)
 
 
 def treat(
@@ -53,7 +53,9 @@ def treat(
         if parameter is None:
             general = provider.unknown_parameter
             if general.fate == "refused":
-                raise refuse(provider, "unknown_parameter", general.refusal, param=name, value=shown(value), **values)
+                words = {"param": name, "value": shown(value), "input": value}
+                near = nearest(name, provider.parameters)
+                raise refuse(provider, "unknown_parameter", general.refusal, nearest=near, **words, **values)
             done.ignored.append(name)
             continue
         if value is None:  # as if it had not been sent
@@ -97,6 +99,7 @@ def _check(
         **place,
         "param": name,
         "value": shown(value),
+        "input": value,
         "minimum": number(minimum),
         "maximum": number(maximum),
         "maximum_items": treatment.max_items,
@@ -122,6 +125,37 @@ def _check(
         raise refuse(provider, "too_many", treatment.too_many, **{**values, "got": len(value)})
     if value is not False and any(body.get(key) != wanted for key, wanted in treatment.needs.items()):
         raise refuse(provider, "unmet", treatment.unmet, **values)
+    for index, item in enumerate(value if isinstance(value, list) and treatment.items else ()):
+        if not fits(item, treatment.items):
+            words = {"param": f"{name}[{index}]", "value": shown(item), "input": item}
+            words |= type_words(item, treatment.items)
+            raise refuse(provider, "wrong_type", treatment.wrong_type, **place, **words)
+    for field_name, inner in (value if isinstance(value, Mapping) else {}).items():
+        _check_field(provider, model, name, field_name, inner, treatment, body, place)
+
+
+def _check_field(
+    provider: Provider,
+    model: ModelFacts,
+    name: str,
+    field_name: str,
+    value: Any,
+    outer: Treatment,
+    body: Mapping[str, Any],
+    place: Mapping[str, Any],
+) -> None:
+    """Judge one field of an object parameter."""
+    known, param = outer.fields.get(field_name), f"{name}.{field_name}"
+    if known is None:
+        general = outer.unknown_field
+        if general and general.fate == "refused":
+            words = {"param": param, "field": field_name, "value": shown(value), "input": value}
+            near = nearest(field_name, outer.fields)
+            raise refuse(provider, "unknown_parameter", general.refusal, nearest=near, **place, **words)
+    elif value is not None:
+        treatment = known.treatment(model, thinking=provider.thinks(model, body), body=body)
+        if treatment.fate != "unknown":
+            _check(provider, model, param, value, treatment, body, {**place, "field": field_name})
 
 
 def number(value: float | None) -> str:

@@ -1,12 +1,15 @@
 """A request that the provider would refuse, with the answer its facts give for it; and the words that fill the answer.
 
 Two vocabularies name JSON's types: OpenAI's ('an array of objects') and serde's, the Rust parser whose messages
-DeepSeek shows ('sequence'). A facts file uses {got} and {expected} or {serde_got} and {serde_expected}.
+DeepSeek shows ('sequence'). A facts file uses {got} and {expected} or {serde_got} and {serde_expected}; JSON's own word
+is {plain_expected}, those of the Python validator whose errors Mistral shows are {pydantic_type} and {pydantic_msg}.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from labkit.errors import FactsError
@@ -42,7 +45,17 @@ class Refused(Exception):
 
 
 def refuse(provider: Provider, case: str, own: Answer | None = None, /, **values: Any) -> Refused:
-    """The refusal for `case`. own: an answer nearer to the matter than the provider's general one."""
+    """The refusal for `case`. own: an answer nearer to the matter than the provider's general one.
+
+    Where `values` name a `param` ('messages[0].name'), its other spellings {dotted} ('messages.0.name') and {loc} (the
+    list ["body", "messages", 0, "name"]) are there too.  tag: what {loc} says of a message's kind, after its number.
+    """
+    if isinstance(param := values.get("param"), str):
+        dotted = re.sub(r"\[(\d+)\]", r".\1", param)
+        loc = [int(name) if name.isdigit() else name for name in dotted.split(".")]
+        if values.get("tag") and len(loc) > 2:
+            loc.insert(2, values["tag"])
+        values = {"dotted": dotted, "loc": ["body", *loc], **values}
     answer = own or provider.errors.get(case) or provider.errors[_INSTEAD[case]]
     return Refused(case, answer.filled(values))
 
@@ -86,7 +99,65 @@ def type_words(value: Any, types: tuple[str, ...]) -> dict[str, str]:
         "serde_got": _serde(value),
         "expected": _one_of([words[0] for words in known]),
         "serde_expected": known[0][1],
+        "plain_expected": _PLAIN.get(types[0], "null") if types else "null",
+        **_pydantic(value, types[0] if types else "null"),
     }
+
+
+_PLAIN = {
+    "number": "a number",
+    "integer": "an integer",
+    "string": "a string",
+    "boolean": "a boolean",
+    "array": "an array",
+    "object": "an object",
+}
+_PYDANTIC = {
+    "number": ("float", "Input should be a valid number", "unable to parse string as a number"),
+    "integer": ("int", "Input should be a valid integer", "unable to parse string as an integer"),
+    "boolean": ("bool", "Input should be a valid boolean", "unable to interpret input"),
+    "string": ("string", "Input should be a valid string", ""),
+    "array": ("list", "Input should be a valid list", ""),
+    "object": ("dict", "Input should be a valid dictionary", ""),
+    "null": ("none", "Input should be null", ""),
+}
+
+
+def _pydantic(value: Any, kind: str) -> dict[str, str]:
+    """Type and message as pydantic 2 words them. Source: https://docs.pydantic.dev/latest/errors/validation_errors/"""
+    name, message, unable = _PYDANTIC[kind]
+    if isinstance(value, float) and kind == "integer":
+        return {
+            "pydantic_type": "int_from_float",
+            "pydantic_msg": f"{message}, got a number with a fractional part",
+        }
+    if isinstance(value, str) and unable:
+        return {"pydantic_type": f"{name}_parsing", "pydantic_msg": f"{message}, {unable}"}
+    return {"pydantic_type": f"{name}_type", "pydantic_msg": message}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that fewest edits make of `name`, if fewer than six in ten of its letters must change.
+
+    That bound agrees with the hints Groq is known to have given and not to have given; its own rule is not known.
+
+    >>> nearest("store", ["stream", "stop"]), nearest("reasoning", ["reasoning_effort"])
+    ('stop', None)
+    """
+    if not name or len(name) > 100:
+        return None
+    far, found = min(((_edits(name, other), other) for other in known), default=(0, None))
+    return found if found is not None and far < 0.6 * len(name) else None
+
+
+def _edits(one: str, other: str) -> int:
+    """Levenshtein's distance."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
 
 
 def shown(value: Any) -> str:
