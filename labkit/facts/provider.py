@@ -48,6 +48,7 @@ class Key(Fact):
     scheme: str = "Bearer"
     local: str
     page: str | None = None
+    also: dict[str, str] = {}  # further headers that may carry it, with their schemes
     required: bool = True
     open_paths: tuple[str, ...] = ()
 
@@ -91,6 +92,9 @@ class Response(Fact):
     reasoning_as: Literal["field", "content parts"] = "field"
     reasoning_part: dict[str, Any] = {}
     reasoning_shown: tuple[ReasoningShown, ...] = ()
+    thinking_counted: Names = ()  # families whose answers count thinking even when there was none
+    tool_call_id: str = "call_{base62:24}"
+    call_extra: dict[str, Any] = {}  # further fields of a tool call
     headers: dict[str, str] = {}
     error_headers: dict[str, str] = {}
     content_type: str = "application/json"
@@ -108,7 +112,7 @@ class Stream(Fact):
     reasoning_part: a piece of working where it is a part of the content.
     """
 
-    usage_in: Literal["own chunk", "last chunk"]
+    usage_in: Literal["own chunk", "last chunk", "first and last event"]
     usage_when: Literal["asked", "always"]
     usage_null: Literal["always", "when asked", "never"] = "never"
     first_delta: dict[str, Any] | None
@@ -190,17 +194,22 @@ class ThinkingSwitch(Fact):
 
 
 class MessageRule(Fact):
-    """An order of messages that is refused: a message of `roles` that follows one of `after`, or comes last."""
+    """An order of messages that is refused: a message of `roles` that follows one of `after`, comes last, or is there.
+
+    when: the models for which it holds, in a dialect that knows the model by then.
+    """
 
     roles: Names
     after: Names = ()
     last: bool = False
+    anywhere: bool = False
+    when: When | None = None
     unless: dict[str, Any] = {}  # fields of the message that make it right
     answer: Answer
 
     def broken(self, role: str, before: str | None, message: Mapping[str, Any], *, last: bool) -> bool:
         """Whether this message breaks the rule."""
-        placed = before in self.after if self.after else self.last and last
+        placed = self.anywhere or (before in self.after if self.after else self.last and last)
         return placed and role in self.roles and not any(message.get(k) == v for k, v in self.unless.items())
 
 
@@ -209,7 +218,7 @@ class Provider(Fact):
 
     id: str
     label: str
-    dialect: Literal["openai-chat"]
+    dialect: Literal["openai-chat", "anthropic-messages"]
     pace_as_of: str | None = None
     sources: dict[str, Source]
     address: Address

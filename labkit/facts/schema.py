@@ -112,6 +112,7 @@ class When(BaseModel):
     """When a case holds: every field given must hold.
 
     body: fields of the request and the value each must have; `reasoning.exclude` is a field inside an object.
+    sent: fields that the request must have at all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -119,6 +120,7 @@ class When(BaseModel):
     family: Names = ()
     thinking: bool | None = None
     body: dict[str, Any] = {}
+    sent: Names = ()
 
     def holds(self, model: ModelFacts, *, thinking: bool, body: Mapping[str, Any]) -> bool:
         """Whether this case applies to a request for `model`."""
@@ -127,6 +129,7 @@ class When(BaseModel):
             and (not self.family or model.family in self.family)
             and (self.thinking is None or self.thinking == thinking)
             and all(field_at(body, name) == value for name, value in self.body.items())
+            and all(field_at(body, name) is not None for name in self.sent)
         )
 
 
@@ -149,6 +152,7 @@ class Treatment(Fact):
     items: Names = ()  # JSON types of a list's items
     fields: dict[str, Parameter] = {}  # an object's own fields, judged as parameters called `thinking.type`
     unknown_field: Treatment | None = None  # any other field of the object; None: taken as it is
+    clamped: bool = False  # a value out of range is brought to the nearest bound, without a word
     enum: tuple[Any, ...] = ()
     default: Any = None
     needs: dict[str, Any] = {}  # other fields and the value each must have
@@ -259,6 +263,8 @@ class ModelFacts(Fact):
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     listed: bool = True
+    capabilities: Names = ()  # where a list of models names them
+    details: dict[str, Any] = {}  # what the provider tells of the model beside all this
     prices: Prices | None = None
     speed: Speed | None = None
     strengths: str | None = None
