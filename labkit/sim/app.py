@@ -1,7 +1,7 @@
 """The local providers as one ASGI app: `/<provider>` is the provider's host, the rest of the path is its own.
 
 It owns what all dialects share: who may call, reading the body, the record of each request, and sending. Every answer
-passes `Providers._send`.
+passes `Providers._send`, where faults that were asked for set in. Beside the providers, `/_lab` is the lab's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -18,13 +19,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from labkit.clock import Clock
-from labkit.errors import LabError
+from labkit.errors import LabError, ParameterError
 from labkit.facts import Facts
-from labkit.sim import openai_chat
+from labkit.sim import admin, openai_chat
 from labkit.sim.access import stranger
+from labkit.sim.bent import Broken, bend, can_bend
 from labkit.sim.body import LIMIT_BYTES
 from labkit.sim.call import Call, Reply, refusal
-from labkit.sim.draws import digest
+from labkit.sim.draws import digest, to_json
+from labkit.sim.failing import failing
 from labkit.sim.pace import PaceName
 from labkit.sim.refusal import Refused, refuse
 from labkit.sim.world import World, load_model
@@ -41,12 +44,19 @@ def create_app(
     clock: Clock | None = None,
     pace: PaceName = "quick",
     seed: int = 0,
+    tiers: Mapping[str, str] | None = None,
+    credit_usd: Mapping[str, Decimal | float | str] | None = None,
     allow_hosts: Iterable[str] = (),
     load: Callable[[str], LanguageModel] = load_model,
+    address: Callable[[str], tuple[str, str]] | None = None,
+    hang_up: Callable[[tuple[str, int]], bool] | None = None,
 ) -> Starlette:
-    """The app of all providers in `facts`; its World is `app.state.world`. Raises FactsError where facts leave gaps."""
-    world = World(facts, clock=clock, pace=pace, seed=seed, load=load)
-    app = Starlette(routes=[Route("/{rest:path}", Providers(world, allow_hosts))])
+    """The app of all providers in `facts`; its World is `app.state.world`. Raises FactsError where facts leave gaps.
+
+    address: a provider's base URL and the SDK's, for the admin path to name.  hang_up: resets a client's connection.
+    """
+    world = World(facts, clock=clock, pace=pace, seed=seed, tiers=tiers, credit_usd=credit_usd, load=load)
+    app = Starlette(routes=[Route("/{rest:path}", Providers(world, allow_hosts, address, hang_up))])
     app.state.world = world
     return app
 
@@ -54,8 +64,14 @@ def create_app(
 class Providers:
     """The ASGI endpoint behind every path."""
 
-    def __init__(self, world: World, allow_hosts: Iterable[str] = ()) -> None:
-        self.world, self.allow_hosts = world, tuple(allow_hosts)
+    def __init__(
+        self,
+        world: World,
+        allow_hosts: Iterable[str] = (),
+        address: Callable[[str], tuple[str, str]] | None = None,
+        hang_up: Callable[[tuple[str, int]], bool] | None = None,
+    ) -> None:
+        self.world, self.allow_hosts, self._address, self._hang_up = world, tuple(allow_hosts), address, hang_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -64,6 +80,9 @@ class Providers:
             await _plain(send, 403, wrong)
             return
         name, slash, rest = scope["path"].removeprefix("/").partition("/")
+        if name == "_lab":
+            await self._admin(scope, headers, slash + rest, receive, send)
+            return
         if name not in self.world.facts:
             known = " ".join(f"/{provider}" for provider in self.world.facts)
             await _plain(send, 404, f"No provider is called {name!r} here. There are: {known}")
@@ -80,11 +99,35 @@ class Providers:
             body = await _body(receive)
             _, ids = world.key(digest(name, scope["method"], path, body), None)
             call = Call(world, provider, record, scope["method"], path, headers, body, ids)
-            await _while_connected(self._answer(call, send), receive, call)
+            try:
+                await _while_connected(self._answer(call, send), receive, call)
+            except Broken as broken:  # the app returns in the middle of an answer: the server closes the connection
+                if broken.how == "reset" and self._hang_up is not None:
+                    self._hang_up((scope.get("client") or ("", 0))[:2])
+                    await asyncio.sleep(0)  # let the server see it, or it would answer that the app did not
+
+    async def _admin(self, scope: Scope, headers: Mapping[str, str], path: str, receive: Receive, send: Send) -> None:
+        wrong = admin.outsider(headers, scope.get("client"))
+        if wrong:
+            await _plain(send, 403, wrong)
+            return
+        with contextlib.suppress(ClientDisconnect):
+            status, about = admin.answer(self.world, scope["method"], path, await _body(receive), self._address)
+            await _plain(send, status, to_json(about).decode(), "application/json")
 
     async def _answer(self, call: Call, send: Send) -> None:
         try:
-            reply = await DIALECTS[call.provider.dialect](call)
+            await self._answer_or_fail(call, send)
+        finally:
+            if call.admission is not None:
+                call.admission.settle(call.record.prompt_tokens or 0, call.record.completion_tokens or 0)
+
+    async def _answer_or_fail(self, call: Call, send: Send) -> None:
+        try:
+            reply = failing(call) or await DIALECTS[call.provider.dialect](call)
+        except ParameterError as wrong:  # of the x-lab-fault header
+            await _plain(send, 400, str(wrong))
+            return
         except Refused as refused:
             reply = refusal(call, refused.answer)
         except Exception as error:  # the lab's own trouble: the caller gets the provider's 500, the log the cause
@@ -95,9 +138,21 @@ class Providers:
         await self._send(call, reply, send)
 
     async def _send(self, call: Call, reply: Reply, send: Send) -> None:
-        """Send a reply. Every answer of every provider passes here: the place where faults asked for will set in."""
+        """Send a reply. Every answer of every provider passes here: the place where faults asked for set in."""
+        if call.record.fault is None:
+            fault = call.world.faults.turn(call, "answer", lambda one: can_bend(call, reply, one))
+            if fault is not None:
+                call.record.fault = fault.kind
+                reply = await bend(call, reply, fault)
         lab = {"x-lab-provider": call.provider.id, **reply.lab}
-        headers = {"date": call.world.clock.http_date(), **reply.headers, **lab}
+        if call.record.fault is not None:
+            lab["x-lab-fault"] = call.record.fault
+        counted: dict[str, str] = {}
+        if call.admission is not None:
+            if isinstance(reply.body, bytes):  # all is said: its tokens can be counted before the headers are written
+                call.admission.settle(call.record.prompt_tokens or 0, call.record.completion_tokens or 0)
+            counted = call.admission.headers()
+        headers = {"date": call.world.clock.http_date(), **reply.headers, **counted, **lab}
         if isinstance(reply.body, bytes):
             headers["content-length"] = str(len(reply.body))
         call.record.status = reply.status
@@ -108,6 +163,8 @@ class Providers:
             return
         try:
             await _send_pieces(call, reply.body, send)
+        except Broken:
+            raise
         except Exception:  # the head is out: all that is left is to end the line, as a server that fails does
             call.record.trouble = traceback.format_exc()
             raise
@@ -158,8 +215,8 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _plain(send: Send, status: int, text: str) -> None:
+async def _plain(send: Send, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
     data = f"{text}\n".encode()
-    head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(data)).encode())]
+    head = [(b"content-type", kind.encode()), (b"content-length", str(len(data)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": data})

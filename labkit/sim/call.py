@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import Answer, fill
@@ -11,10 +12,16 @@ from labkit.sim.draws import Ids, to_json
 from labkit.sim.records import Record
 from labkit.sim.world import World
 
+if TYPE_CHECKING:
+    from labkit.sim.limits import Admission
+
 
 @dataclass
 class Call:
-    """A request to one provider. path: below its mount, as the provider sees it.  headers: names in lower case."""
+    """A request to one provider. path: below its mount, as the provider sees it.  headers: names in lower case.
+
+    admission: what the account says of it, once it was counted.
+    """
 
     world: World
     provider: Provider
@@ -25,6 +32,7 @@ class Call:
     body: bytes
     ids: Ids
     request_id: str | None = None
+    admission: Admission | None = None
 
     def own_id(self) -> str | None:
         """The id by which the provider names this request, drawn when it is first asked for; None if it names none."""

@@ -19,6 +19,7 @@ from labkit.sim.call import Call, Reply, provider_headers
 from labkit.sim.conversation import Message, read_messages
 from labkit.sim.draws import canonical, to_json
 from labkit.sim.engine import Ask, Start, TooLong, speak
+from labkit.sim.limits import admit
 from labkit.sim.openai_reply import Answered
 from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
@@ -225,6 +226,7 @@ async def _chat(call: Call) -> Reply:
             raise refuse(provider, "context_too_long", limit=error.limit, requested=total, **counts) from None
         assert isinstance(start, Start)
         record.prompt_tokens = start.prompt_tokens
+        admit(call, chat.model, prompt_tokens=start.prompt_tokens, max_tokens=ask.max_tokens)
         if start.strange_ids:
             chat.notes.append(f"logit_bias: {start.strange_ids} of the ids are not in the lab model's vocabulary")
         shape = completion.Shape(

@@ -18,7 +18,7 @@ class Record:
     params: what took effect, defaults included.
     status, model, finish_reasons and the token counts are filled as the answer is made; None is 'did not come so far'.
     gone: the client left before the end.  late_ms: how far the answer fell behind its pace.
-    trouble: the traceback of an error of the lab's own.
+    fault: the fault that was asked for and happened to it.  trouble: the traceback of an error of the lab's own.
     """
 
     number: int
@@ -38,6 +38,7 @@ class Record:
     finish_reasons: list[str | None] = field(default_factory=list)
     late_ms: int = 0
     gone: bool = False
+    fault: str | None = None
     trouble: str | None = None
 
 

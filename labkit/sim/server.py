@@ -12,15 +12,18 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from labkit.clock import Clock
 from labkit.errors import ServerError
 from labkit.facts import Facts
+from labkit.sim.faults import Faults
 from labkit.sim.pace import PaceName
 from labkit.sim.records import ServerLog
+from labkit.sim.rough import Rough, reset
 from labkit.sim.world import load_model
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ class LocalServer:
     """All local providers behind one port.
 
     pace: 'quick' answers at once, 'real' at each provider's speed.  port: 0 takes a free one.
+    tiers: provider -> account tier, where it is not the facts' default.  credit_usd: provider -> money, else no end.
     host: an interface; beside loopback only when a container must reach the lab, and then name it in `allow_hosts`.
     """
 
@@ -44,6 +48,8 @@ class LocalServer:
         clock: Clock | None = None,
         pace: PaceName = "quick",
         seed: int = 0,
+        tiers: Mapping[str, str] | None = None,
+        credit_usd: Mapping[str, Decimal | float | str] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         allow_hosts: Iterable[str] = (),
@@ -52,7 +58,19 @@ class LocalServer:
         from labkit.sim.app import create_app
 
         names = (*allow_hosts, host)
-        self._app = create_app(facts, clock=clock, pace=pace, seed=seed, allow_hosts=names, load=load)
+        self._app = create_app(
+            facts,
+            clock=clock,
+            pace=pace,
+            seed=seed,
+            tiers=tiers,
+            credit_usd=credit_usd,
+            allow_hosts=names,
+            load=load,
+            address=lambda provider: (self.provider_url(provider), self.sdk_url(provider)),
+            hang_up=lambda client: reset(self._server.server_state.connections, client),
+        )
+        self._rough = Rough()
         self._world = self._app.state.world
         self._host, self._port = host, port
         self._thread: threading.Thread | None = None
@@ -83,6 +101,7 @@ class LocalServer:
         self._world.workers.stop()
         if self._thread is not None:
             self._thread.join(START_S)
+        self._rough.close()
         self.running = False
 
     def __enter__(self) -> LocalServer:
@@ -105,7 +124,10 @@ class LocalServer:
         return self._port
 
     def provider_url(self, provider: str) -> str:
-        """The provider's base URL here: the real one with another scheme and host. FactsError for an unknown id."""
+        """The provider's base URL here: the real one with another scheme and host. FactsError for an unknown id.
+
+        While a fault of its address is in force, an address that fails in that way.
+        """
         return self._here(provider, self.facts[provider].address.base_url)
 
     def sdk_url(self, provider: str) -> str:
@@ -156,6 +178,12 @@ class LocalServer:
         return log
 
     @property
+    def faults(self) -> Faults:
+        """The faults in force; ask for one with `.add(provider, kind, times=…)`."""
+        faults: Faults = self._world.faults
+        return faults
+
+    @property
     def busy(self) -> int:
         """How many answers the models are working on."""
         busy: int = self._world.workers.busy
@@ -168,12 +196,15 @@ class LocalServer:
         clock: Clock | None = None,
         pace: PaceName | None = None,
         seed: int | None = None,
+        tiers: Mapping[str, str] | None = None,
+        credit_usd: Mapping[str, Decimal | float | str] | None = None,
     ) -> None:
-        """As freshly started, on the same port: log empty, repetitions counted anew; what is given changes."""
-        self._world.change(facts=facts, clock=clock, pace=pace, seed=seed)
+        """As freshly started, on the same port: log empty, accounts new, no faults; what is given changes."""
+        self._world.change(facts=facts, clock=clock, pace=pace, seed=seed, tiers=tiers, credit_usd=credit_usd)
 
     def _here(self, provider: str, real: str) -> str:
-        return f"{self.url}/{provider}{urlsplit(real).path.rstrip('/')}"
+        url, fault = f"{self.url}/{provider}{urlsplit(real).path.rstrip('/')}", self.faults.address(provider)
+        return self._rough.address(fault.kind, provider, url) if fault else url
 
     def _load_ahead(self) -> None:
         """Have the models ready before they are asked; a model that cannot load fails where it is asked for."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from labkit.clock import Clock
 from labkit.facts import Facts
 from labkit.facts.provider import Provider
 from labkit.facts.schema import ModelFacts
 from labkit.sim.draws import Ids, digest
+from labkit.sim.faults import Faults
+from labkit.sim.limits import Accounts
 from labkit.sim.pace import PaceName
 from labkit.sim.records import ServerLog
 from labkit.sim.refusal import need_all_cases
@@ -38,15 +41,18 @@ class World:
         clock: Clock | None = None,
         pace: PaceName = "quick",
         seed: int = 0,
+        tiers: Mapping[str, str] | None = None,
+        credit_usd: Mapping[str, Decimal | float | str] | None = None,
         load: Callable[[str], LanguageModel] = load_model,
     ) -> None:
         self.log = ServerLog()
         self.workers = Workers()
         self.load = load
+        self.memory: dict[str, Any] = {}  # what a dialect keeps between requests, by its name
         self._asked: Counter[bytes] = Counter()
         self._lock = threading.Lock()
         self.facts, self.clock, self.pace, self.seed = facts, clock or Clock(facts.moment), pace, seed
-        self.change(facts=facts)
+        self.change(facts=facts, tiers=tiers, credit_usd=credit_usd)
 
     def change(
         self,
@@ -55,17 +61,25 @@ class World:
         clock: Clock | None = None,
         pace: PaceName | None = None,
         seed: int | None = None,
+        tiers: Mapping[str, str] | None = None,
+        credit_usd: Mapping[str, Decimal | float | str] | None = None,
     ) -> None:
-        """Take over what is given, forget what was asked, and begin the log anew. Raises FactsError."""
+        """Take over what is given, forget what was asked, end all faults, and begin the log anew.
+
+        tiers, credit_usd: as in Accounts; the accounts are opened anew. Raises FactsError, ParameterError.
+        """
         if facts is not None:
             for provider in facts.values():
                 need_all_cases(provider)
             self.facts = facts
         self.clock = clock or self.clock
+        self.accounts = Accounts(self.facts, self.clock, tiers, credit_usd)
+        self.faults = Faults(self.facts, self.clock)
         self.pace = pace or self.pace
         self.seed = self.seed if seed is None else seed
         with self._lock:
             self._asked.clear()
+            self.memory = {}
         self.log.clear()
 
     def key(self, request: bytes, seed: int | None) -> tuple[bytes, Ids]:
