@@ -14,6 +14,7 @@ Source: Willard & Louf 2023, arXiv:2307.09702; https://github.com/guidance-ai/ll
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,25 +50,28 @@ class Constraint:
     """What an answer must be. Make one with `constrain`.
 
     grammar: in llguidance's Lark.  after: special tokens; the grammar holds once all came, in this order; until
-    then the text is free, but a later one of them cannot come before an earlier one.
+    then the text is free, but a later one of them cannot come before an earlier one.  inside: tokens that come only
+    where the grammar holds.
     """
 
     grammar: str
     after: tuple[int, ...] = ()
+    inside: tuple[int, ...] = ()
 
     def guide(self, tokenizer: Tokenizer, room: int) -> Guide:
         """A guide for one choice that has `room` tokens of the window."""
         return Guide(tokenizer, self, room)
 
 
-def constrain(tokenizer: Tokenizer, grammar: str, after: Sequence[int] = ()) -> Constraint:
+def constrain(tokenizer: Tokenizer, grammar: str, after: Sequence[int] = (), inside: Sequence[int] = ()) -> Constraint:
     """A constraint whose grammar is sound. Raises GrammarError, in the library's words."""
     from llguidance import LLMatcher
 
     wrong, words = LLMatcher.validate_grammar_with_warnings(grammar, _known(tokenizer).inner)
     if wrong:
-        raise GrammarError(words[0].splitlines()[0] if words and words[0] else "the grammar is not sound")
-    return Constraint(grammar, tuple(after))
+        first = (words[0] if words else "").splitlines()[:1] or ["the grammar is not sound"]
+        raise GrammarError(re.sub(r"^at \d+\(\d+\): (failed to compile JSON schema: )?", "", first[0]))
+    return Constraint(grammar, tuple(after), tuple(inside))
 
 
 def json_rule(schema: Mapping[str, Any], *, lenient: bool = False) -> str:
@@ -95,13 +99,12 @@ class Guide:
         if not self._waiting:
             self._begin()
 
-    def allowed(self) -> Mask | None:
-        """The tokens that may come, (V,); None when all may."""
+    def allowed(self) -> Mask:
+        """The tokens that may come, (V,)."""
         if self._matcher is None:
-            if len(self._waiting) == 1:
-                return None
+            later = {*self._waiting[1:], *self._constraint.inside} - {self._waiting[0]}
             mask = np.ones(self._known.size, bool)
-            mask[self._waiting[1:]] = False
+            mask[list(later)] = False
             return mask
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         if self._matcher.is_error():

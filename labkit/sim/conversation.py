@@ -14,11 +14,20 @@ from labkit.sim.refusal import Refused, nearest, refuse, shown, type_of, type_wo
 
 
 @dataclass(frozen=True)
+class PastCall:
+    """A tool call that the assistant made earlier. arguments: JSON text, as it was written."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
 class Message:
-    """One turn: who speaks and what is said."""
+    """One turn: who speaks and what is said, and the tool calls that follow it. A tool's answer has the role 'tool'."""
 
     role: str
     content: str
+    calls: tuple[PastCall, ...] = ()
 
 
 def read_messages(provider: Provider, messages: list[Any], place: Mapping[str, int]) -> tuple[list[Message], list[str]]:

@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from labkit.sim.calls import CallPart as CallPart
+from labkit.sim.calls import CallReader, call_text, constraint, told
+from labkit.sim.calls import Form as Form
+from labkit.sim.calls import Impossible as Impossible
+from labkit.sim.calls import Tool as Tool
 from labkit.sim.conversation import Message
 
 if TYPE_CHECKING:  # NumPy loads with the model, in the background
     from labkit.lm.generate import LanguageModel, Piece
     from labkit.lm.stops import StopFinder
+    from labkit.lm.tokens import Tokenizer
 
 SPEAKER = {"developer": "system", "latest_reminder": "system", "function": "tool"}
 """Roles of providers as the lab's models know them."""
@@ -30,6 +36,10 @@ class Ask:
     key: what the draws derive from.  sampling: fields of labkit.lm.sampler.Sampling but the next.
     logit_bias: token id -> -100..100.  logprobs: None, or how many likeliest tokens to name beside the chosen one.
     context_tokens: the provider's own limit, None when unknown.  counts_answer: whether max_tokens counts towards it.
+    overflow: whether a conversation beyond it is refused, or loses its oldest turns first.
+    tools: those offered.  callable: the names of those that may be called; empty for all.  tool_choice: whether the
+    model decides, must call one, or may call none.  parallel: whether one answer may have several calls.
+    form: what the text must be; with tools, the answer is a call or has that form.
     """
 
     turns: Sequence[Message]
@@ -43,6 +53,19 @@ class Ask:
     logprobs: int | None = None
     context_tokens: int | None = None
     counts_answer: bool = False
+    overflow: Literal["refused", "cut"] = "refused"
+    tools: tuple[Tool, ...] = ()
+    callable: tuple[str, ...] = ()
+    tool_choice: Literal["auto", "required", "none"] = "auto"
+    parallel: bool = True
+    form: Form | None = None
+
+    @property
+    def open_tools(self) -> tuple[Tool, ...]:
+        """The tools that may be called in this answer."""
+        if self.tool_choice == "none":
+            return ()
+        return tuple(tool for tool in self.tools if not self.callable or tool.name in self.callable)
 
 
 @dataclass(frozen=True)
@@ -59,11 +82,13 @@ class Start:
     """The prompt is read.
 
     read_tokens: how many of its tokens the model saw, None for all.  strange_ids: logit_bias ids it does not have.
+    dropped: how many turns the provider left out to keep its limit.
     """
 
     prompt_tokens: int
     read_tokens: int | None
     strange_ids: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +96,8 @@ class Part:
     """A little more of one choice.
 
     working: text of the reasoning.  tokens: how many this part cost.  thinking: how many of these reasoned.
+    finish_reason: 'stop', 'length', or 'tool_calls' when calls ended the answer.  calls: pieces of tool calls; their
+    tokens have no shares.
     """
 
     choice: int
@@ -80,6 +107,7 @@ class Part:
     thinking: int
     shares: tuple[TokenShare, ...]
     finish_reason: str | None
+    calls: tuple[CallPart, ...] = ()
 
 
 class TooLong(Exception):
@@ -91,38 +119,61 @@ class TooLong(Exception):
 
 
 def speak(load: Callable[[], LanguageModel], ask: Ask) -> Iterator[Start | Part]:
-    """First a Start, then Parts until each choice has its finish_reason. Raises TooLong. Closing it stops the model."""
+    """First a Start, then Parts until each choice has its finish_reason. Closing it stops the model.
+
+    Raises TooLong, and Impossible for a tool or a form that cannot be served.
+    """
     from labkit.lm.chat import chat_ids
     from labkit.lm.sampler import Sampling
 
     lm = load()
     tokenizer, window, special = lm.tokenizer, lm.window, lm.tokenizer.special
-    turns = [{"role": SPEAKER.get(turn.role, turn.role), "content": turn.content} for turn in ask.turns]
+    open_tools = ask.open_tools
+    held = constraint(
+        tokenizer,
+        open_tools,
+        ask.form,
+        must=bool(open_tools) and ask.tool_choice == "required",
+        parallel=ask.parallel,
+        thinking=ask.thinking,
+    )
+    turns = told([_turn(turn) for turn in ask.turns], open_tools)
     ids = chat_ids(tokenizer, turns, think=ask.thinking)
-    limit, wanted = ask.context_tokens, ask.max_tokens or 0
-    if limit is not None and len(ids) + (max(1, wanted) if ask.counts_answer else 1) > limit:
+    limit, wanted, dropped = ask.context_tokens, ask.max_tokens or 0, 0
+    if limit is not None and ask.overflow == "cut":
+        kept, ids = newest(turns, limit, lambda some: chat_ids(tokenizer, some, think=ask.thinking))
+        turns, dropped = kept, len(turns) - len(kept)
+        if len(ids) > limit:
+            raise TooLong(limit, len(ids), wanted)
+    elif limit is not None and len(ids) + (max(1, wanted) if ask.counts_answer else 1) > limit:
         raise TooLong(limit, len(ids), wanted)
     read, reserve = ids, min(wanted or RESERVE, RESERVE)
+    if limit is not None and ask.overflow == "cut" and limit <= window:
+        limit, reserve = None, 1  # what the provider keeps fits; one token of the window must be left to speak
     if len(ids) + reserve > window and (limit is None or limit > window):
         opening = len(chat_ids(tokenizer, [])) - 1  # the tokens that let the assistant speak
         system = chat_ids(tokenizer, takewhile(lambda turn: turn["role"] == "system", turns))[:-opening]
         read = cut(ids, system, window - reserve, special["<|im_start|>"])
+    split = ask.thinking or bool(open_tools)
     bias = {id: value for id, value in ask.logit_bias.items() if 0 <= id < tokenizer.vocab_size}
-    yield Start(len(ids), None if read is ids else len(read), len(ask.logit_bias) - len(bias))
+    yield Start(len(ids), None if read is ids else len(read), len(ask.logit_bias) - len(bias), dropped)
 
     ban = [special[name] for name in ("<think>", "<tool_call>", "</tool_call>", "<|im_start|>")]
     ban += [] if ask.thinking else [special["</think>"]]
+    if open_tools:  # then the constraint says where a call may be
+        ban = [id for id in ban if id not in (special["<tool_call>"], special["</tool_call>"])]
     pieces = lm.generate(
         read,
         Sampling(**ask.sampling, logit_bias=bias, ban=frozenset(ban)),
         n=ask.n,
         max_tokens=min(ask.max_tokens or window, window - len(read)),
-        stop=() if ask.thinking else ask.stop,  # while thinking, stop strings end the answer, not the working
+        stop=() if split else ask.stop,  # stop strings end the answer; they are not looked for in workings and calls
         key=ask.key,
         logprobs=ask.logprobs,
+        constraint=held,
     )
-    if ask.thinking:
-        yield from _thinking(pieces, ask, special["</think>"], tokenizer.token_bytes)
+    if split:
+        yield from _split(pieces, ask, tokenizer)
     else:
         for piece in pieces:
             shares = _shares(piece, tokenizer.token_bytes)
@@ -143,40 +194,80 @@ def cut(ids: list[int], system: list[int], room: int, start: int) -> list[int]:
     return head + (tail[starts[0] :] if len(starts) > 1 else tail)
 
 
+def newest(
+    turns: list[dict[str, Any]], limit: int, count: Callable[[list[dict[str, Any]]], list[int]]
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """The turns that are left when the oldest go until at most `limit` tokens are left, and their tokens.
+
+    System turns and the last turn always stay, and a tool's result is not parted from the turn that called it.
+    count: the tokens of some turns.  Source: Ollama, server/prompt.go, chatPrompt.
+
+    >>> talk = [{"role": role} for role in ("system", "user", "assistant", "user")]
+    >>> [turn["role"] for turn in newest(talk, 2, lambda some: [0] * len(some))[0]]
+    ['system', 'user']
+    """
+    kept, ids = turns, count(turns)
+    for first in range(1, len(turns)):
+        if len(ids) <= limit:
+            break
+        start = first
+        while start > 0 and turns[start]["role"] == "tool":
+            start -= 1
+        start = start if turns[start]["role"] == "assistant" else first
+        kept = [turn for turn in turns[:start] if turn["role"] == "system"] + turns[start:]
+        ids = count(kept)
+    return kept, ids
+
+
+def _turn(turn: Message) -> dict[str, Any]:
+    plain: dict[str, Any] = {"role": SPEAKER.get(turn.role, turn.role), "content": turn.content}
+    return {**plain, "calls": [call_text(call.name, call.arguments) for call in turn.calls]} if turn.calls else plain
+
+
 @dataclass
-class _Thinker:
-    """Where one choice is: still in its working, or in its answer, or past a stop string."""
+class _Speaker:
+    """Where one choice is: still in its working, or in its answer, or past its end."""
 
     finder: StopFinder
-    working: bool = True
+    calls: CallReader
+    working: bool
     done: bool = False
 
 
-def _thinking(pieces: Iterator[Piece], ask: Ask, end: int, bytes_of: Callable[[int], bytes]) -> Iterator[Part]:
-    """Split each choice at `</think>` (id `end`), and look for stop strings in the answers only."""
+def _split(pieces: Iterator[Piece], ask: Ask, tokenizer: Tokenizer) -> Iterator[Part]:
+    """Split each choice into working, answer and calls, and look for stop strings in the answers only."""
     from labkit.lm.stops import StopFinder
 
-    thinkers = [_Thinker(StopFinder(ask.stop)) for _ in range(ask.n)]
+    names = {id: content for content, id in tokenizer.special.items()}
+    tools = ask.open_tools
+    speakers = [_Speaker(StopFinder(ask.stop), CallReader(tools), ask.thinking) for _ in range(ask.n)]
     for piece in pieces:
-        thinker = thinkers[piece.choice]
-        if thinker.done:
+        speaker = speakers[piece.choice]
+        if speaker.done:
             continue
-        was_working, working, text = thinker.working, "", piece.text
-        if end in piece.token_ids:
+        special = names.get(piece.token_ids[0], "") if piece.token_ids else ""
+        was_working, working, text = speaker.working, "", piece.text
+        if special == "</think>":
             before, _, text = text.partition("</think>")
-            working, thinker.working = (before if was_working else ""), False
+            working, speaker.working = (before if was_working else ""), False
         elif was_working:
             working, text = text, ""
-        text = thinker.finder.push(text)
+        in_call = speaker.calls.inside
+        text, calls = speaker.calls.push("" if was_working else special, text)
+        in_call = in_call or speaker.calls.inside
+        text = speaker.finder.push(text)
         reason: str | None = piece.finish_reason
-        if thinker.finder.found:
+        if speaker.finder.found:
             reason = "stop"
         elif reason:
-            text += thinker.finder.close()
-        thinker.done = reason is not None
+            text += speaker.finder.close()
+            if reason == "stop" and speaker.calls.count and not speaker.calls.inside:
+                reason = "tool_calls"
+        speaker.done = reason is not None
         count = len(piece.token_ids)
-        yield Part(piece.choice, working, text, count, count if was_working else 0, _shares(piece, bytes_of), reason)
-        if all(each.done for each in thinkers):
+        shares = () if in_call else _shares(piece, tokenizer.token_bytes)
+        yield Part(piece.choice, working, text, count, count if was_working else 0, shares, reason, calls)
+        if all(each.done for each in speakers):
             return
 
 
