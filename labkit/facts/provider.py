@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from labkit.errors import FactsError, did_you_mean
+from labkit.facts.native import Native
 from labkit.facts.schema import (
     Answer,
     Fact,
@@ -186,9 +187,12 @@ class Limits(Fact):
 
 
 class ThinkingSwitch(Fact):
-    """The request field that turns thinking off and on: a dotted path and the values that mean off, or on."""
+    """The request field that turns thinking off and on, and the values that mean off, or on.
 
-    field: str
+    field: a dotted path; of several the first that is given counts.
+    """
+
+    field: Names
     off: tuple[Any, ...] = ()
     on: tuple[Any, ...] = ()  # what turns it on in a model that thinks on request
 
@@ -214,11 +218,16 @@ class MessageRule(Fact):
 
 
 class Provider(Fact):
-    """Everything known of one provider as of a moment. `null` means unknown wherever it stands."""
+    """Everything known of one provider as of a moment. `null` means unknown wherever it stands.
+
+    roles: those a message may have, empty for any.  default_tag: what a model's name without a tag means.
+    served_context_tokens: how much of a conversation is read, where that is less than the model could; overflow: what
+    becomes of a longer one.  native: the provider's own API beside this one.
+    """
 
     id: str
     label: str
-    dialect: Literal["openai-chat", "anthropic-messages"]
+    dialect: Literal["openai-chat", "ollama", "anthropic-messages"]
     pace_as_of: str | None = None
     sources: dict[str, Source]
     address: Address
@@ -228,6 +237,10 @@ class Provider(Fact):
     unknown_parameter: Treatment
     thinking_switch: ThinkingSwitch | None = None
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    default_tag: str | None = None
+    served_context_tokens: int | None = None
+    overflow: Literal["refused", "cut"] = "refused"
+    native: Native | None = None
     message_fields: dict[str, Names] = {}  # role -> fields its messages may have; a role not named may have any
     unknown_message_field: Treatment | None = None
     message_rules: tuple[MessageRule, ...] = ()
@@ -253,11 +266,37 @@ class Provider(Fact):
         """The models that can be called at `now` (the facts' moment unless given), in the file's order."""
         return {k: m for k, m in self.models.items() if m.alive(now or self.moment)}
 
+    def named(self, name: str, now: datetime | None = None) -> ModelFacts | None:
+        """The living model that `name` means, under that name."""
+        alive = self.alive(now)
+        if name in alive or self.default_tag is None:
+            return alive.get(name)
+        full = name.lower() if ":" in name else name.lower() + self.default_tag
+        return alive[full].model_copy(update={"id": name}) if full in alive else None
+
+    def natively(self) -> Provider:
+        """The provider as its own API shows it: that API's fields and refusals in the place of the other's."""
+        if self.native is None:
+            return self
+        own, every = self.native, Treatment.model_validate({"fate": "ignored"})
+        shape = {"content_type": own.content_type, "headers": {}, "error_headers": {}}
+        return self.model_copy(
+            update={
+                "parameters": own.parameters,
+                "unknown_parameter": every,
+                "thinking_switch": ThinkingSwitch.model_validate({"field": "think", "off": own.think_off}),
+                "errors": own.errors,
+                "response": self.response.model_copy(update=shape),
+                "raw": {**self.raw, **self.raw["native"]},
+            }
+        )
+
     def thinks(self, model: ModelFacts, body: Mapping[str, Any]) -> bool:
         """Whether `model` reasons before it answers this request."""
         if model.thinking in ("never", "always") or self.thinking_switch is None:
             return model.thinking in ("always", "by default")
-        value = field_at(body, self.thinking_switch.field)
+        values = (field_at(body, path) for path in self.thinking_switch.field)
+        value = next((value for value in values if value is not None), None)
         if model.thinking == "on request":
             return value in self.thinking_switch.on
         return value not in self.thinking_switch.off

@@ -47,8 +47,8 @@ class Ids:
         self._key, self._drawn = key, 0
 
     def form(self, template: str) -> str:
-        """`template` with {hex:N}, {base62:N}, {base32:N} and {uuid} drawn anew."""
-        return re.sub(r"\{(hex|base62|base32|uuid)(?::(\d+))?\}", self._draw, template)
+        """`template` with {hex:N}, {base62:N}, {base32:N}, {int:N} (below N) and {uuid} drawn anew."""
+        return re.sub(r"\{(hex|base62|base32|int|uuid)(?::(\d+))?\}", self._draw, template)
 
     def forms(self, template: Any) -> Any:
         """The same in every string of a JSON value."""
@@ -64,6 +64,8 @@ class Ids:
         data = b"".join(digest(self._key, self._drawn, block) for block in range(length // 32 + 1))
         if kind == "uuid":
             return str(uuid.UUID(bytes=data[:16], version=4))
+        if kind == "int":
+            return str(int.from_bytes(data[:8], "big") % length)
         if kind == "hex":
             return data.hex()[:length]
         if kind == "base32":

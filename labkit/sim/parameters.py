@@ -65,6 +65,7 @@ def treat(
             done.unknown.append(name)
             continue
         _check(provider, model, name, value, treatment, body, values)
+        value = _clamped(value, treatment)
         if treatment.fate == "honoured":
             known = treatment.same_as or name
             earlier = done.honoured.get(known)
@@ -112,7 +113,7 @@ def _check(
         raise refuse(provider, "refused", treatment.refusal, **values)
     if not fits(value, treatment.types):
         raise refuse(provider, "wrong_type", treatment.wrong_type, **values)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not treatment.clamped:
         if (treatment.minimum is not None and value < treatment.minimum) or (
             treatment.exclusive_minimum is not None and value <= treatment.exclusive_minimum
         ):
@@ -156,6 +157,15 @@ def _check_field(
         treatment = known.treatment(model, thinking=provider.thinks(model, body), body=body)
         if treatment.fate != "unknown":
             _check(provider, model, param, value, treatment, body, {**place, "field": field_name})
+
+
+def _clamped(value: Any, treatment: Treatment) -> Any:
+    """A number brought to the nearest bound where the provider does so; anything else as it is."""
+    if not treatment.clamped or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    low, high = treatment.minimum, treatment.maximum
+    value = low if low is not None and value < low else value
+    return high if high is not None and value > high else value
 
 
 def number(value: float | None) -> str:

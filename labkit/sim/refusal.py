@@ -2,7 +2,8 @@
 
 Two vocabularies name JSON's types: OpenAI's ('an array of objects') and serde's, the Rust parser whose messages
 DeepSeek shows ('sequence'). A facts file uses {got} and {expected} or {serde_got} and {serde_expected}; JSON's own word
-is {plain_expected}, those of the Python validator whose errors Mistral shows are {pydantic_type} and {pydantic_msg}.
+is {plain_expected}, those of the Python validator whose errors Mistral shows are {pydantic_type} and {pydantic_msg},
+those of Go, which Ollama is written in, {go_got} and {go_expected}.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ CASES = frozenset(
     "out_of_range_below model_unknown model_retired context_too_long server_error".split()
 )
 """Refusals that any request can meet."""
+KEY_CASES = frozenset({"missing_key", "malformed_header", "wrong_key"})
+NATIVE_CASES = frozenset(
+    "wrong_path wrong_method not_json too_large missing_model wrong_type model_unknown model_retired context_too_long "
+    "server_error".split()
+)
+"""Those that a request to a provider's own API meets: no key is wanted, no range checked, no messages mean load."""
 _BY_BOUND = {"enum": ("wrong_value", "not_in_list"), "max_items": ("too_many", "too_many"), "needs": ("unmet", "unmet")}
 _INSTEAD = {"foreign_key": "wrong_key", "missing_content": "wrong_type", "model_unborn": "model_unknown"}
 
@@ -62,7 +69,11 @@ def refuse(provider: Provider, case: str, own: Answer | None = None, /, **values
 
 def need_all_cases(provider: Provider) -> None:
     """Raise FactsError when the facts leave open how the provider refuses something."""
-    needed = set(CASES)
+    needed = set(CASES if provider.key.required else CASES - KEY_CASES)
+    lacking = sorted(NATIVE_CASES - set(provider.native.errors)) if provider.native else []
+    if lacking:
+        where = f"configs/providers/{provider.id}.yaml"
+        raise FactsError(f"`native.errors` lacks {', '.join(lacking)}", where=where)
     for parameter in provider.parameters.values():
         for bound, (own, case) in _BY_BOUND.items():
             bounded = getattr(parameter, bound) or any(each.then.get(bound) for each in parameter.cases)
@@ -101,6 +112,7 @@ def type_words(value: Any, types: tuple[str, ...]) -> dict[str, str]:
         "serde_expected": known[0][1],
         "plain_expected": _PLAIN.get(types[0], "null") if types else "null",
         **_pydantic(value, types[0] if types else "null"),
+        **_go(value, types[0] if types else "null"),
     }
 
 
@@ -121,6 +133,16 @@ _PYDANTIC = {
     "object": ("dict", "Input should be a valid dictionary", ""),
     "null": ("none", "Input should be null", ""),
 }
+
+
+_GO = {"number": "float64", "integer": "int", "string": "string", "boolean": "bool"}
+
+
+def _go(value: Any, kind: str) -> dict[str, str]:
+    """What was got and which type was wanted, as Go's encoding/json says it in an UnmarshalTypeError."""
+    got = {"boolean": "bool", "integer": "number"}.get(type_of(value), type_of(value))
+    exact = f"number {json.dumps(value)}" if kind == "integer" and isinstance(value, float) else got
+    return {"go_got": exact, "go_expected": _GO.get(kind, kind)}
 
 
 def _pydantic(value: Any, kind: str) -> dict[str, str]:
