@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from labkit.exercises.predictions import Guess
     from labkit.facts import Facts, ModelFacts, Provider
     from labkit.sim import LocalServer
+    from labkit.sim.faults import Fault
     from labkit.wire import Exchange, ExchangeLog, Route
 
 Pace = Literal["real", "quick"]
@@ -46,8 +47,11 @@ class Lab:
     live: names of providers to call for real, also LAB_LIVE=deepseek,openai; each needs its key.
     pace: 'real' (speeds of the facts) or 'quick' (as fast as the model runs); LAB_PACE unless given, else 'real'.
     seed: another number gives other texts from the local models, the same in every run.
+    tier: the local account's tier, {"groq": "free"}; the highest documented one unless given.
+    credit_usd: the local account's money, {"openrouter": 0.01}, which calls use up; without end unless given.
     budget_usd: what all live calls of this Lab together may cost at most.
-    Raises FactsError for an unknown provider, KeyMissing for a live one without a key, ServerError, ModelFileError.
+    Raises FactsError for an unknown provider, ParameterError for an unknown tier, KeyMissing for a live one without a
+    key, ServerError, ModelFileError.
     """
 
     def __init__(
@@ -57,6 +61,8 @@ class Lab:
         live: str | Iterable[str] = (),
         pace: Pace | None = None,
         seed: int = 0,
+        tier: Mapping[str, str] | None = None,
+        credit_usd: Mapping[str, Decimal | float | str] | None = None,
         budget_usd: Decimal | float | str = "0.25",
     ) -> None:
         install_log_filter()
@@ -67,7 +73,7 @@ class Lab:
         self._live = self._live_keys(_names(live) or _names(os.environ.get("LAB_LIVE", "")))
         for provider in self._facts.values():
             not_secret(provider.key.local)
-        self._server = _server(self._facts, self._clock, _pace(pace), seed)
+        self._server = _server(self._facts, self._clock, _pace(pace), seed, tier, credit_usd)
         from labkit.wire import ExchangeLog
 
         self._log = ExchangeLog(html=_log_html)
@@ -188,6 +194,29 @@ class Lab:
             yield
         finally:
             self._server.pace = before
+
+    def fault(
+        self, provider: str, kind: str, *, times: int | None = None, lasts_s: float | None = None, **options: Any
+    ) -> Fault:
+        """Have a local provider misbehave: `with lab.fault("groq", "overloaded", times=2): …`.
+
+        kind: rate_limit, server_error, stall, cut, refused, …; a wrong word is answered with all there are.
+        times: for so many requests, for all unless given.  lasts_s: for so many seconds of lab time.
+        options: what that kind takes, such as `seconds=` or `after=` (pieces of the answer).
+        It ends with the `with` block, by `.end()`, or with the next `Lab()`. Faults of the address (refused, tls,
+        unknown_host) change what `lab.url` says. Raises ParameterError, FactsError.
+        """
+        if provider in self._live:
+            raise ParameterError(
+                f"{self._facts[provider].label} is live, and nobody can ask it to fail",
+                where="lab.fault",
+                do="Leave it out of live= to have the local one misbehave",
+            )
+        return self._server.faults.add(provider, kind, times=times, lasts_s=lasts_s, **options)
+
+    def faults(self) -> list[Fault]:
+        """The faults in force, oldest first."""
+        return self._server.faults.in_force()
 
     def predict(self, id: str, guess: Any) -> Guess:
         """Commit to a guess before an experiment; `...` shows the question. `.reveal(actual)` sets both together."""
@@ -310,19 +339,26 @@ def _plain(value: Any) -> str:
     return "not stated" if value is None else str(value)
 
 
-def _server(facts: Facts, clock: Clock, pace: Pace, seed: int) -> LocalServer:
+def _server(
+    facts: Facts,
+    clock: Clock,
+    pace: Pace,
+    seed: int,
+    tiers: Mapping[str, str] | None,
+    credit_usd: Mapping[str, Decimal | float | str] | None,
+) -> LocalServer:
     """The kernel's server for that moment: made once, reset for each new Lab."""
     from labkit.sim import LocalServer
 
     with _servers_lock:
         server = _servers.get(facts.moment)
         if server is None:
-            server = LocalServer(facts, clock=clock, pace=pace, seed=seed)
+            server = LocalServer(facts, clock=clock, pace=pace, seed=seed, tiers=tiers, credit_usd=credit_usd)
             server.start()
             atexit.register(server.stop)
             _servers[facts.moment] = server
         else:
-            server.reset(clock=clock, pace=pace, seed=seed)
+            server.reset(clock=clock, pace=pace, seed=seed, tiers=tiers, credit_usd=credit_usd)
     return server
 
 

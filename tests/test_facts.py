@@ -165,7 +165,7 @@ def test_rate_limits_are_data_by_account_tier(tmp_path: Path) -> None:
     limits = facts.load()["deepseek"].limits
     assert limits is not None
     assert limits.tiers[limits.default].concurrent_requests["deepseek-v4-pro"] == 500
-    assert facts.load()["openai"].limits is None, "unknown stays unknown"
+    assert facts.load()["lab"].limits is None, "nobody limits the lab's own models"
     with pytest.raises(FactsError, match="default is 'free', the tiers are every account"):
         read(changed(tmp_path, "default: every account", "default: free"))
 

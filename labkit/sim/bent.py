@@ -207,11 +207,11 @@ def _torn(event: Event) -> bytes:
     return before.encode() + whole[: len(whole) // 2].encode() + (b"\n\n" if before else b"\n")
 
 
-def stream_error(call: Call) -> Data:
-    """The JSON of an error inside an answer that began well."""
+def stream_error(call: Call, head: Data | None = None) -> Data:
+    """The JSON of an error inside an answer that began well. head: what all chunks of it have."""
     errors = call.provider.errors
     answer = errors.get("stream_error") or errors.get("overloaded") or errors["server_error"]
-    words = {"model": call.record.model or "", "request_id": call.own_id(), "wait_s": 0, "status": answer.status}
+    words = {"model": call.record.model or "", "request_id": call.own_id(), "wait_s": 0, **(head or {})}
     body = answer.filled(words).body
     return body if isinstance(body, dict) else {"error": {"message": body or answer.text}}
 
@@ -223,13 +223,13 @@ def error_piece(call: Call, event: Event) -> bytes:
     chunk around it; Ollama's native stream has a line of its own.
     """
     before, data, _ = event
-    error = stream_error(call)
+    head = {name: value for name, value in (data or {}).items() if name in HEAD}
+    error = stream_error(call, head)
     if before.startswith("event:"):
         return b"event: error\ndata: " + to_json(error) + b"\n\n"
     if not before and isinstance(error.get("error"), dict):  # Ollama: a bare string
         error = {"error": error["error"].get("message")}
-    stands = {name: value for name, value in (data or {}).items() if name in HEAD}
-    return write_event(before, {**stands, **error} if "choices" in error else error)
+    return write_event(before, {**head, **error} if "choices" in error else error)
 
 
 async def _ending(body: AsyncIterator[bytes], event: Event) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from labkit.sim.call import Call, Reply, refusal
-from labkit.sim.faults import Fault, answer_of
+from labkit.sim.faults import PROXY, Fault, answer_of
 from labkit.sim.limits import Admission
 from labkit.sim.refusal import Refused, refuse
 
@@ -23,6 +23,8 @@ def failing(call: Call) -> Reply | None:
     if fault.kind == "rate_limit":
         return refusal(call, _limited(call, fault, model).answer)
     own = answer_of(call.provider, fault.kind)
+    if own is not None and own is PROXY.get(fault.kind):  # the provider never saw the request: none of its headers
+        return Reply(own.status, {name: str(value) for name, value in own.headers.items()}, str(own.text).encode())
     wait_s = int(fault.options.get("wait_s", 0))
     words = {"model": model, "wait_s": wait_s, "requested": 1000, "affordable": 0, "request_id": call.own_id()}
     reply = refusal(call, refuse(call.provider, fault.kind, own, **words).answer)
@@ -35,9 +37,7 @@ def _limited(call: Call, fault: Fault, model: str) -> Refused:
     """A 429 whose numbers are those of the account's tier: the limit is used up, one request more is asked for."""
     account = call.world.accounts[call.provider.id]
     call.admission = Admission(account, model)
-    kinds = account.kinds(model)
-    tokens = [kind for kind in kinds if "tokens" in kind]
-    return account.refusal(call.admission, (tokens or kinds or ["tokens_per_minute"])[0], 1, fault.options["wait_s"])
+    return account.used_up(call.admission, fault.options["wait_s"])
 
 
 def _elsewhere(call: Call, fault: Fault) -> Reply:

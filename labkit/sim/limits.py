@@ -79,6 +79,7 @@ class Admission:
     """One request at the account's door: what it was charged, and what its answer's headers say.
 
     limited: it was refused for the time being.  wait_s: for how long.  cost: its tokens as the provider counts them.
+    open: it is still being answered.  used_up: the limit that is to look as if nothing were left of it.
     """
 
     account: Account
@@ -89,6 +90,7 @@ class Admission:
     cost: int = 0
     prices: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))
     open: bool = False
+    used_up: str = ""
 
     def settle(self, prompt_tokens: int, completion_tokens: int) -> None:
         """The answer is over: charge what was really used, where that is what counts. A second time does nothing."""
@@ -111,14 +113,30 @@ class Account:
         self._meters: dict[tuple[str, str], Meter] = {}
         self._lock = threading.Lock()
 
+    def need_credit(self, model: ModelFacts, prompt_tokens: int, max_tokens: int | None, admission: Admission) -> None:
+        """Raise Refused when the account's money does not do for a request; note what its tokens will cost."""
+        prices = price_in_force(model, self._clock)
+        per_token = [(price or Decimal(0)) / 1_000_000 for price in _in_and_out(prices)]
+        admission.prices = (per_token[0], per_token[1])
+        if self.credit_usd is None:
+            return
+        wanted = max_tokens or model.max_output_tokens or 0
+        left = max(Decimal(0), self.credit_usd - prompt_tokens * per_token[0])
+        affordable = int(left / per_token[1]) if per_token[1] else wanted
+        short = self.limits.credit == "affordable" and affordable < wanted
+        if self.credit_usd <= 0 or short:
+            words = {"requested": wanted, "affordable": affordable if self.credit_usd > 0 else 0}
+            raise refuse(self.provider, "no_credit", **words, model=admission.model)
+
     def admit(self, model: ModelFacts, prompt_tokens: int, max_tokens: int | None, admission: Admission) -> None:
         """Charge a request, or raise Refused and charge nothing."""
         with self._lock:
-            self._need_credit(model, prompt_tokens, max_tokens, admission)
             at_once, name = self._tier(admission.model).concurrent_requests.get(model.id), admission.model
             if at_once is not None and self.working[name] >= at_once:
                 admission.limited = True
-                raise self._refused("too_many_at_once", admission, limit=at_once, used=self.working[name] + 1)
+                raise self._refused(
+                    "too_many_at_once", admission, limit=at_once, used=self.working[name] + 1, requested=1
+                )
             now_s, costs = self._now_s(), self._costs(prompt_tokens, max_tokens)
             admission.cost = int(costs["tokens_per_minute"])
             meters = self._meters_of(name)
@@ -139,9 +157,21 @@ class Account:
         case = "rate_limit_requests" if kind.startswith("requests") else "rate_limit"
         words: dict[str, object] = {"limit": _whole(meter.limit), "limit_grouped": f"{_whole(meter.limit):,}"}
         words |= {"used": math.floor(meter.used(now_s)), "requested": _whole(cost)}
-        if admission.open is False and not meter.used(now_s) and not never:  # asked for: nothing is really taken
+        if admission.used_up:
             words["used"] = _whole(meter.limit)
         return self._refused("over_minute_budget" if never else case, admission, kind, **words)
+
+    def used_up(self, admission: Admission, wait_s: float) -> Refused:
+        """The 429 of a limit that is reached, though it is not: for who wants to see one. Nothing is counted."""
+        at_once = self._tier(admission.model).concurrent_requests
+        if at_once:
+            limit = at_once.get(admission.model) or min(at_once.values())
+            admission.limited, admission.wait_s = True, wait_s
+            return self._refused("too_many_at_once", admission, limit=limit, used=limit + 1, requested=1)
+        kinds = list(self._meters_of(admission.model))
+        tokens = [kind for kind in kinds if "tokens" in kind]
+        admission.used_up = (tokens or kinds or ["tokens_per_minute"])[0]
+        return self.refusal(admission, admission.used_up, 1, wait_s)
 
     def settle(self, admission: Admission, prompt_tokens: int, completion_tokens: int) -> None:
         """Give back the place of a request that is over; tokens and money as they were used."""
@@ -164,51 +194,37 @@ class Account:
     def headers(self, admission: Admission) -> dict[str, str]:
         """The headers of an answer, and of a refusal the further ones."""
         with self._lock:
-            now_s, values = self._now_s(), dict[str, object]()
-            for kind, meter in self._meters_of(admission.model).items():
-                reset_s = meter.reset_s(now_s)
-                reset_at = datetime.fromtimestamp(math.ceil(now_s + reset_s), UTC)
-                values |= {
-                    f"{kind}_limit": _whole(meter.limit),
-                    f"{kind}_remaining": max(0, math.floor(meter.limit - meter.used(now_s) + 1e-6)),
-                    f"{kind}_reset": duration(reset_s),
-                    f"{kind}_reset_s": math.ceil(reset_s - 1e-9),
-                    f"{kind}_reset_at": f"{reset_at:%Y-%m-%dT%H:%M:%SZ}",
-                    f"{kind}_reset_epoch_ms": round((now_s + reset_s) * 1000),
-                }
-        wait_s = admission.wait_s
-        values |= {
-            "wait_s": math.ceil(wait_s - 1e-9),
-            "wait_ms": math.ceil(wait_s * 1000 - 1e-6),
-            "cost": admission.cost,
-        }
+            values = self._values(admission)
         forms = {**self.limits.headers, **(self.limits.limited_headers if admission.limited else {})}
         filled = {name.lower(): str(fill(form, values)) for name, form in forms.items()}
         return {name: text for name, text in filled.items() if "{" not in text}
 
+    def _values(self, admission: Admission) -> dict[str, object]:
+        """The words for headers: see labkit.facts.provider.Limits."""
+        now_s, values = self._now_s(), dict[str, object]()
+        for kind, meter in self._meters_of(admission.model).items():
+            gone = kind == admission.used_up
+            reset_s = admission.wait_s if gone else meter.reset_s(now_s)
+            reset_at = datetime.fromtimestamp(math.ceil(now_s + reset_s), UTC)
+            values |= {
+                f"{kind}_limit": _whole(meter.limit),
+                f"{kind}_remaining": 0 if gone else max(0, math.floor(meter.limit - meter.used(now_s) + 1e-6)),
+                f"{kind}_reset": duration(reset_s),
+                f"{kind}_reset_s": math.ceil(reset_s - 1e-9),
+                f"{kind}_reset_at": f"{reset_at:%Y-%m-%dT%H:%M:%SZ}",
+                f"{kind}_reset_epoch_ms": round((now_s + reset_s) * 1000),
+            }
+        wait = {"wait_s": math.ceil(admission.wait_s - 1e-9), "wait_ms": math.ceil(admission.wait_s * 1000 - 1e-6)}
+        return {**values, **wait, "cost": admission.cost}
+
     def _refused(self, case: str, admission: Admission, kind: str = "", **words: object) -> Refused:
         names = self.limits.dimensions.get(kind) or (kind.replace("_", " "), kind.partition("_")[0])
         own = self.provider.errors.get(case) or self.provider.errors.get("rate_limit")
-        wait = {"wait": duration(admission.wait_s), "wait_s": math.ceil(admission.wait_s - 1e-9)}
         whose = {"tier": self.tier, "organization": "org_lab", "model": admission.model}
-        general = {"dimension": names[0], "kind": names[1], **wait, **whose}
         if own is None:
             raise FactsError("`errors` lacks rate_limit", where=f"configs/providers/{self.provider.id}.yaml")
-        return refuse(self.provider, case, own, **general, **words)
-
-    def _need_credit(self, model: ModelFacts, prompt_tokens: int, max_tokens: int | None, admission: Admission) -> None:
-        prices = price_in_force(model, self._clock)
-        per_token = [(price or Decimal(0)) / 1_000_000 for price in _in_and_out(prices)]
-        admission.prices = (per_token[0], per_token[1])
-        if self.credit_usd is None:
-            return
-        wanted = max_tokens or model.max_output_tokens or 0
-        left = max(Decimal(0), self.credit_usd - prompt_tokens * per_token[0])
-        affordable = int(left / per_token[1]) if per_token[1] else wanted
-        short = self.limits.credit == "affordable" and affordable < wanted
-        if self.credit_usd <= 0 or short:
-            words = {"requested": wanted, "affordable": affordable if self.credit_usd > 0 else 0}
-            raise refuse(self.provider, "no_credit", **words, model=admission.model)
+        waits = {"wait": duration(admission.wait_s), "dimension": names[0], "kind": names[1]}
+        return refuse(self.provider, case, own, **{**self._values(admission), **whose, **waits, **words})
 
     def _costs(self, prompt_tokens: int, max_tokens: int | None) -> dict[str, float]:
         both = {"prompt and max_tokens": prompt_tokens + (max_tokens or 0), "usage": prompt_tokens}
@@ -216,10 +232,6 @@ class Account:
         of_tokens = {"tokens_per_minute": tokens, "tokens_per_day": tokens, "input_tokens_per_minute": prompt_tokens}
         # tokens of the answer are counted as they are said: the first must have room
         return {**dict.fromkeys(WINDOW_S, 1.0), **of_tokens, "output_tokens_per_minute": 1.0}
-
-    def kinds(self, model: str) -> list[str]:
-        """The limits that this account has for `model`."""
-        return list(self._meters_of(model))
 
     def _tier(self, model: str) -> Tier:
         tier = self.limits.tiers[self.tier]
@@ -291,8 +303,10 @@ def admit(call: Call, model: ModelFacts, *, prompt_tokens: int, max_tokens: int 
     max_tokens: as asked for, None when it was not.
     """
     account = call.world.accounts[call.provider.id]
-    call.admission = Admission(account, model.alias_of or model.id)
-    account.admit(model, prompt_tokens, max_tokens, call.admission)
+    admission = Admission(account, model.alias_of or model.id)
+    account.need_credit(model, prompt_tokens, max_tokens, admission)  # its refusal says nothing of limits
+    call.admission = admission
+    account.admit(model, prompt_tokens, max_tokens, admission)
 
 
 def duration(seconds: float) -> str:
