@@ -14,12 +14,15 @@ class StopFinder:
     >>> finder = StopFinder(["END"])
     >>> [finder.push(text) for text in ("one E", "N", "E", "ND two")], finder.found
     (['one ', '', 'EN', ''], True)
+    >>> finder.stop
+    'END'
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = sorted(stops, key=len, reverse=True)
         self._held = ""
         self.found = False
+        self.stop = ""  # the one that was found
 
     def push(self, text: str) -> str:
         """The text that is now certain to belong; '' once a stop string was found."""
@@ -28,8 +31,9 @@ class StopFinder:
         text = self._held + text
         hits = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
         if hits:
-            self.found, self._held = True, ""
-            return text[: min(hits)[1]]
+            end, start = min(hits)
+            self.found, self.stop, self._held = True, text[start:end], ""
+            return text[:start]
         held = max(_overlap(text, stop) for stop in self._stops)
         released, self._held = text[: len(text) - held], text[len(text) - held :]
         return released

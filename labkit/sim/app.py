@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from labkit.clock import Clock
 from labkit.errors import LabError, ParameterError
 from labkit.facts import Facts
-from labkit.sim import admin, openai_chat
+from labkit.sim import admin, anthropic_messages, openai_chat
 from labkit.sim.access import stranger
 from labkit.sim.bent import Broken, bend, can_bend
 from labkit.sim.body import LIMIT_BYTES
@@ -35,7 +35,10 @@ from labkit.sim.world import World, load_model
 if TYPE_CHECKING:
     from labkit.lm import LanguageModel
 
-DIALECTS: dict[str, Callable[[Call], Awaitable[Reply]]] = {"openai-chat": openai_chat.answer}
+DIALECTS: dict[str, Callable[[Call], Awaitable[Reply]]] = {
+    "openai-chat": openai_chat.answer,
+    "anthropic-messages": anthropic_messages.answer,
+}
 
 
 def create_app(
@@ -99,6 +102,7 @@ class Providers:
             body = await _body(receive)
             _, ids = world.key(digest(name, scope["method"], path, body), None)
             call = Call(world, provider, record, scope["method"], path, headers, body, ids)
+            call.query = scope.get("query_string", b"").decode("latin-1")
             try:
                 await _while_connected(self._answer(call, send), receive, call)
             except Broken as broken:  # the app returns in the middle of an answer: the server closes the connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import Answer, fill
@@ -32,6 +32,7 @@ class Call:
     body: bytes
     ids: Ids
     request_id: str | None = None
+    query: str = ""
     admission: Admission | None = None
 
     def own_id(self) -> str | None:
@@ -60,7 +61,7 @@ def refusal(call: Call, answer: Answer) -> Reply:
     """An error as the provider sends it."""
     response = call.provider.response
     if answer.text is None:
-        body, content_type = to_json(answer.body), response.content_type
+        body, content_type = to_json(named(call, answer.body)), response.content_type
     else:
         body, content_type = answer.text.encode(), "text/plain; charset=utf-8"
     headers = {"content-type": content_type, **provider_headers(call, response.error_headers)}
@@ -69,6 +70,13 @@ def refusal(call: Call, answer: Answer) -> Reply:
         if value is not None:
             headers[name.lower()] = str(fill(value, {}))
     return Reply(answer.status, headers, body)
+
+
+def named(call: Call, body: Any) -> Any:
+    """An error's body with the request's id where the facts have `request_id: "{request_id}"`."""
+    if isinstance(body, dict) and body.get("request_id") == "{request_id}":
+        return {**body, "request_id": call.own_id()}
+    return body
 
 
 def provider_headers(call: Call, forms: Mapping[str, str], *, compute_s: float = 0.0) -> dict[str, str]:

@@ -40,6 +40,8 @@ class Ask:
     tools: those offered.  callable: the names of those that may be called; empty for all.  tool_choice: whether the
     model decides, must call one, or may call none.  parallel: whether one answer may have several calls.
     form: what the text must be; with tools, the answer is a call or has that form.
+    opening: text with which the answer is already begun; the model goes on from there.
+    names_stop: whether the last Part must name the stop string that ended it.
     """
 
     turns: Sequence[Message]
@@ -59,6 +61,8 @@ class Ask:
     tool_choice: Literal["auto", "required", "none"] = "auto"
     parallel: bool = True
     form: Form | None = None
+    opening: str = ""
+    names_stop: bool = False
 
     @property
     def open_tools(self) -> tuple[Tool, ...]:
@@ -97,7 +101,7 @@ class Part:
 
     working: text of the reasoning.  tokens: how many this part cost.  thinking: how many of these reasoned.
     finish_reason: 'stop', 'length', or 'tool_calls' when calls ended the answer.  calls: pieces of tool calls; their
-    tokens have no shares.
+    tokens have no shares.  stop: the stop string that ended the choice, where the Ask wants it named.
     """
 
     choice: int
@@ -108,6 +112,12 @@ class Part:
     shares: tuple[TokenShare, ...]
     finish_reason: str | None
     calls: tuple[CallPart, ...] = ()
+    stop: str = ""
+
+    @property
+    def visible(self) -> bool:
+        """Whether there is anything to show yet: not while a character, a stop string or a call's name is incomplete."""
+        return bool(self.working or self.text or self.calls or self.shares or self.finish_reason)
 
 
 class TooLong(Exception):
@@ -138,7 +148,7 @@ def speak(load: Callable[[], LanguageModel], ask: Ask) -> Iterator[Start | Part]
         thinking=ask.thinking,
     )
     turns = told([_turn(turn) for turn in ask.turns], open_tools)
-    ids = chat_ids(tokenizer, turns, think=ask.thinking)
+    ids = chat_ids(tokenizer, turns, think=ask.thinking) + tokenizer.encode(ask.opening)
     limit, wanted, dropped = ask.context_tokens, ask.max_tokens or 0, 0
     if limit is not None and ask.overflow == "cut":
         kept, ids = newest(turns, limit, lambda some: chat_ids(tokenizer, some, think=ask.thinking))
@@ -154,7 +164,7 @@ def speak(load: Callable[[], LanguageModel], ask: Ask) -> Iterator[Start | Part]
         opening = len(chat_ids(tokenizer, [])) - 1  # the tokens that let the assistant speak
         system = chat_ids(tokenizer, takewhile(lambda turn: turn["role"] == "system", turns))[:-opening]
         read = cut(ids, system, window - reserve, special["<|im_start|>"])
-    split = ask.thinking or bool(open_tools)
+    split = ask.thinking or bool(open_tools) or ask.names_stop
     bias = {id: value for id, value in ask.logit_bias.items() if 0 <= id < tokenizer.vocab_size}
     yield Start(len(ids), None if read is ids else len(read), len(ask.logit_bias) - len(bias), dropped)
 
@@ -266,7 +276,8 @@ def _split(pieces: Iterator[Piece], ask: Ask, tokenizer: Tokenizer) -> Iterator[
         speaker.done = reason is not None
         count = len(piece.token_ids)
         shares = () if in_call else _shares(piece, tokenizer.token_bytes)
-        yield Part(piece.choice, working, text, count, count if was_working else 0, shares, reason, calls)
+        thought, stop = count if was_working else 0, speaker.finder.stop
+        yield Part(piece.choice, working, text, count, thought, shares, reason, calls, stop)
         if all(each.done for each in speakers):
             return
 
