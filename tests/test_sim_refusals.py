@@ -383,11 +383,13 @@ def bounds() -> list[tuple[str, str, Any]]:
 
     found: list[tuple[str, str, Any]] = []
     for provider in facts.load().values():
+        if provider.dialect != "openai-chat":
+            continue
         model = provider.model("chat")
         for name, parameter in provider.parameters.items():
             treatment = parameter.treatment(model, thinking=False, body={})
             whole = "number" not in treatment.types
-            if treatment.fate in ("unknown", "refused"):
+            if treatment.fate in ("unknown", "refused") or treatment.clamped:
                 continue
             if treatment.minimum is not None:
                 found.append((provider.id, name, int(treatment.minimum) - 1 if whole else treatment.minimum - 0.01))
@@ -412,8 +414,8 @@ def test_a_value_just_outside_what_the_facts_allow_is_refused(
     extra = {"logprobs": True} if name == "top_logprobs" else {}
     extra |= {"thinking": {"type": "disabled"}} if provider == "deepseek" and name != "thinking" else {}
     response = call.post(provider, call.body(provider, **{**extra, name: value}))
-    assert response.status_code == 400
-    assert name in error(response)["message"].lower() or name == error(response)["param"]
+    assert response.status_code in (400, 422)
+    assert name in response.text.lower()
 
 
 # --- anything at all ----------------------------------------------------------------------------------------------

@@ -18,25 +18,31 @@ from labkit.sim.body import LIMIT_BYTES, NotJson, end_of, read_json
 from labkit.sim.call import Call, Reply, provider_headers
 from labkit.sim.conversation import Message, read_messages
 from labkit.sim.draws import canonical, to_json
-from labkit.sim.engine import Ask, Start, TooLong, speak
+from labkit.sim.engine import Ask, Form, Impossible, Start, TooLong, speak
+from labkit.sim.formats import form_name, read_form
 from labkit.sim.limits import admit
 from labkit.sim.openai_reply import Answered
 from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
 from labkit.sim.refusal import fits, refuse, shown, type_words
+from labkit.sim.tools import ToolUse, impossible, read_tools
 
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty")
 NOT_YET = (
-    "tools",
-    "tool_choice",
     "functions",
     "function_call",
-    "response_format",
     "verbosity",
     "modalities",
     "prediction",
+    "min_tokens",
+    "prompt_logprobs",
+    "prompt_mode",
+    "safe_prompt",
+    "guardrails",
 )
 """Parameters that the provider honours and the lab's models do not serve yet: an x-lab-note says so."""
+MOST_SHARES = 100
+"""The most likeliest tokens that are named where a provider's own bound is not known."""
 NOT_OF_THE_TEXT = ("stream", "stream_options", "logprobs", "top_logprobs")
 """Parameters that leave the text as it is: with or without them a request draws the same tokens."""
 
@@ -92,6 +98,9 @@ class _Chat:
     turns: list[Message]
     thinking: bool
     treated: Treated
+    tool_use: ToolUse
+    form: Form | None
+    place: dict[str, int]
     notes: list[str]
 
 
@@ -130,10 +139,16 @@ def _read(call: Call) -> _Chat:
         notes.append(
             f"what {provider.label} does with {', '.join(treated.unknown)} is not known; here it has no effect"
         )
-    idle = [name for name in NOT_YET if body.get(name) not in (None, [], {"type": "text"}) and name in treated.honoured]
+    idle = [
+        name
+        for name in NOT_YET
+        if body.get(name) not in (None, [], {"type": "text"}, False) and name in treated.honoured
+    ]
     if idle:
         notes.append(f"the lab does not serve {', '.join(idle)} yet; here it has no effect")
-    return _Chat(model, turns, thinking, treated, notes)
+    tool_use = read_tools(provider, treated.honoured, place, thinking=thinking)
+    form = read_form(provider, treated.honoured, turns, place)
+    return _Chat(model, turns, thinking, treated, tool_use, form, place, notes)
 
 
 def _no_model(call: Call, name: str) -> Exception:
@@ -179,7 +194,7 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
     stop = params.get("stop") or ()
     logprobs = None
     if params.get("logprobs"):
-        logprobs = int(params.get("top_logprobs") or 0)
+        logprobs = min(int(params.get("top_logprobs") or 0), MOST_SHARES)
     return Ask(
         turns=chat.turns,
         thinking=chat.thinking,
@@ -192,6 +207,11 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
         logprobs=logprobs,
         context_tokens=chat.model.context_tokens,
         counts_answer="{in_completion}" in str(call.provider.errors["context_too_long"].body),
+        tools=chat.tool_use.tools,
+        tool_choice=chat.tool_use.tool_choice,
+        callable=chat.tool_use.callable,
+        parallel=chat.tool_use.parallel,
+        form=chat.form,
     )
 
 
@@ -201,7 +221,7 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
 async def _chat(call: Call) -> Reply:
     chat = _read(call)
     world, provider, params = call.world, call.provider, chat.treated.honoured
-    turns = [[turn.role, turn.content] for turn in chat.turns]
+    turns = [[turn.role, turn.content, *([call.name, call.arguments] for call in turn.calls)] for turn in chat.turns]
     same = {k: v for k, v in params.items() if k not in (*NOT_OF_THE_TEXT, "seed")}
     request = canonical(
         {"provider": provider.id, "model": chat.model.id, "thinking": chat.thinking, "turns": turns, **same}
@@ -220,6 +240,8 @@ async def _chat(call: Call) -> Reply:
         steps = aiter(job)
         try:
             start = await anext(steps)
+        except Impossible as error:
+            raise impossible(provider, error, chat.tool_use, form_name(params), chat.place) from None
         except TooLong as error:
             counts = {"in_messages": error.in_messages, "in_completion": error.in_completion}
             total = error.in_messages + error.in_completion
@@ -240,6 +262,7 @@ async def _chat(call: Call) -> Reply:
             request_id=call.own_id(),
             seed=seed,
             prices=price_in_force(chat.model, world.clock),
+            named=chat.tool_use.named,
         )
         answered = Answered(call, chat.model, ask, shape, pace, start, job, chat.notes)
         return await (answered.streamed(steps) if record.stream else answered.whole(steps))

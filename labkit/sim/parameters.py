@@ -6,7 +6,7 @@ Called by the dialects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +105,8 @@ def _check(
         "maximum": number(maximum),
         "maximum_items": treatment.max_items,
         "choices": ", ".join(f"'{choice}'" for choice in treatment.enum),
+        "choices_or": one_of(treatment.enum, "'", " or "),
+        "ticked_or": one_of(treatment.enum, "`", " or " if len(treatment.enum) < 3 else ", or "),
         "serde_choices": ", ".join(f"`{choice}`" for choice in treatment.enum),
         "needed": " and ".join(f"{key}: {shown(wanted)}" for key, wanted in treatment.needs.items()),
         **type_words(value, treatment.types),
@@ -166,6 +168,16 @@ def _clamped(value: Any, treatment: Treatment) -> Any:
     low, high = treatment.minimum, treatment.maximum
     value = low if low is not None and value < low else value
     return high if high is not None and value > high else value
+
+
+def one_of(choices: Sequence[Any], mark: str, last: str) -> str:
+    """The choices in a row, each between two marks, `last` before the last one.
+
+    >>> one_of(["a", "b", "c"], "'", " or ")
+    "'a', 'b' or 'c'"
+    """
+    marked = [f"{mark}{choice}{mark}" for choice in choices]
+    return last.join([", ".join(marked[:-1]), *marked[-1:]] if len(marked) > 1 else marked)
 
 
 def number(value: float | None) -> str:

@@ -30,7 +30,12 @@ NATIVE_CASES = frozenset(
 )
 """Those that a request to a provider's own API meets: no key is wanted, no range checked, no messages mean load."""
 _BY_BOUND = {"enum": ("wrong_value", "not_in_list"), "max_items": ("too_many", "too_many"), "needs": ("unmet", "unmet")}
-_INSTEAD = {"foreign_key": "wrong_key", "missing_content": "wrong_type", "model_unborn": "model_unknown"}
+_INSTEAD = {
+    "foreign_key": "wrong_key",
+    "missing_content": "wrong_message_type",
+    "wrong_message_type": "wrong_type",
+    "model_unborn": "model_unknown",
+}
 
 _EXPECTED = {
     "number": ("a decimal", "f32"),
@@ -63,8 +68,11 @@ def refuse(provider: Provider, case: str, own: Answer | None = None, /, **values
         if values.get("tag") and len(loc) > 2:
             loc.insert(2, values["tag"])
         values = {"dotted": dotted, "loc": ["body", *loc], **values}
-    answer = own or provider.errors.get(case) or provider.errors[_INSTEAD[case]]
-    return Refused(case, answer.filled(values))
+    nearer = case
+    while own is None:
+        own = provider.errors.get(nearer)
+        nearer = nearer if own else _INSTEAD[nearer]
+    return Refused(case, own.filled(values))
 
 
 def need_all_cases(provider: Provider) -> None:
