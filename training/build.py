@@ -2,6 +2,11 @@
 
 Writes tokenizer.json (with `--learn-tokenizer`, else it reads the one given by `--tokenizer`) and windows.npz.
 Needs numpy and the repository itself, no torch. The same seed gives the same files.
+
+The tokenizer's merges are learnt in two parts. First words grow from letters, the space before them left out; then the
+space joins the commonest first parts of words. So ' Oslo' and 'Oslo' are cut alike but for the first token, and every
+token with a space has a twin without it: what stands in a sentence can be copied behind a quotation mark. Names
+that are only ever copied are left out while it learns, so that no name is one token and another twelve.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,34 +27,73 @@ from corpus import MIXES, Draw, documents  # noqa: E402
 from corpus import document as draw_document  # noqa: E402
 from pack import document_ids, pack  # noqa: E402
 
-from labkit.lm.tokens import SPECIAL, Tokenizer, learn_merges, pieces  # noqa: E402
+from labkit.lm.tokens import SPECIAL, Tokenizer, learn_merges, merge, pieces  # noqa: E402
 
 VOCABULARY = 4096
+WINDOWS = (192, 1024)  # attention over a short window costs little, and most documents are short
+WORD_MERGES = 2150  # of the 3,833 merges; the rest join a space to the first part of a word
+
+
+def twin_merges(counts: Mapping[str, int], n_word: int, n_all: int) -> list[tuple[bytes, bytes]]:
+    """`n_word` merges inside words, then merges of a space with the commonest first tokens, `n_all` together."""
+    bare: Counter[str] = Counter()
+    spaced: Counter[str] = Counter()
+    for piece, count in counts.items():
+        word = piece.removeprefix(" ") if piece.strip() else piece
+        bare[word] += count
+        if word != piece:
+            spaced[word] += count
+    merges = learn_merges(bare, n_word)
+    ranks = {pair: rank for rank, pair in enumerate(merges)}
+    first: Counter[bytes] = Counter()
+    for word, count in spaced.items():
+        head, *rest = merge(word.encode(), ranks)
+        first[head] += count if rest else 3 * count  # a whole word before the beginning of one
+    commonest = sorted(first, key=lambda token: (-first[token], token))
+    return merges + [(b" ", token) for token in commonest[: n_all - len(merges)] if (b" ", token) not in ranks]
 
 
 def learn_tokenizer(seed: int, n_documents: int = 60_000) -> Tokenizer:
     """A tokenizer of 4096 tokens learnt on a cleanly typed corpus, so that no token is a slip of the finger.
 
-    Counts enter by their square root: a word that is merely rarer still becomes one token.
+    Counts enter by a root, so that a word that is merely rarer still becomes one token.
     """
     counts: Counter[str] = Counter()
-    draw = Draw(seed, rough=0.15)
+    draw = Draw(seed, rough=0.15, nameless=True)
     for _ in range(n_documents):
-        for text, _learned in draw_document(draw).pieces(think_last=draw.chance(0.34)):
+        for text, _learned in draw_document(draw).pieces(think_last=draw.chance(0.15)):
             for mark in SPECIAL:
                 text = text.replace(mark, "\n")
             counts.update(pieces(text))
-    steady = {piece: max(1, round(count**0.5)) for piece, count in counts.items() if count >= 3}
-    return Tokenizer(learn_merges(steady, VOCABULARY - len(SPECIAL) - 256))
+    steady = {piece: max(1, round(count**0.6)) for piece, count in counts.items() if count >= 3}
+    return Tokenizer(twin_merges(steady, WORD_MERGES, VOCABULARY - len(SPECIAL) - 256))
 
 
-def windows(tokenizer: Tokenizer, seed: int, n_documents: int, window: int, mix: str) -> dict[str, np.ndarray]:
-    """The corpus as shuffled windows; a document that is too long for one is left out."""
-    made = documents(seed, n_documents, mix)
-    encoded = (document_ids(document, lambda text: tokenizer.encode(text, special=True)) for document, _ in made)
-    arrays = pack((pair for pair in encoded if len(pair[0]) <= window + 1), window)
-    order = np.random.default_rng(seed).permutation(len(arrays["ids"]))
-    return {name: array[order] for name, array in arrays.items()}
+def twins(tokenizer: Tokenizer) -> np.ndarray:
+    """(N,2): the id of each token that begins with a space, and of the same token without it."""
+    by_bytes = {tokenizer.token_bytes(id): id for id in range(tokenizer.vocab_size)}
+    pairs = [(id, by_bytes[token[1:]]) for token, id in by_bytes.items() if token[:1] == b" " and token[1:] in by_bytes]
+    return np.array(pairs, np.uint16)
+
+
+def windows(tokenizer: Tokenizer, seed: int, n_documents: int, mix: str) -> dict[str, np.ndarray]:
+    """The corpus as shuffled windows, in the shortest of WINDOWS that a document fits; what fits none is left out.
+
+    Keys: 'ids 192', 'answer 192', 'document 192', and so on for each length (see `pack`); 'twins' (N,2), the ids of
+    each token that begins with a space and of the same token without it.
+    """
+    short: dict[int, list[tuple[list[int], list[int]]]] = {window: [] for window in WINDOWS}
+    for document, _ in documents(seed, n_documents, mix):
+        pair = document_ids(document, lambda text: tokenizer.encode(text, special=True))
+        fitting = [window for window in WINDOWS if len(pair[0]) <= window + 1]
+        if fitting:
+            short[fitting[0]].append(pair)
+    arrays = {"twins": twins(tokenizer)}
+    for window, pairs in short.items():
+        packed = pack(pairs, window)
+        order = np.random.default_rng(seed).permutation(len(packed["ids"]))
+        arrays |= {f"{name} {window}": array[order] for name, array in packed.items()}
+    return arrays
 
 
 def main() -> None:
@@ -56,9 +101,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build"))
     parser.add_argument("--documents", type=int, default=220_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--mix", choices=sorted(MIXES), default="even", help="which skills how often")
+    parser.add_argument("--mix", choices=sorted(MIXES), default="base", help="which skills how often")
     parser.add_argument("--name", default="windows.npz", help="file to write")
-    parser.add_argument("--window", type=int, default=384)
     parser.add_argument("--tokenizer", type=Path, help="use this tokenizer.json")
     parser.add_argument("--learn-tokenizer", action="store_true", help="learn a new one first")
     args = parser.parse_args()
@@ -68,13 +112,18 @@ def main() -> None:
         learn_tokenizer(seed=1000).save(path)
     tokenizer = Tokenizer.from_file(path)
     began = time.perf_counter()
-    arrays = windows(tokenizer, args.seed, args.documents, args.window, args.mix)
+    arrays = windows(tokenizer, args.seed, args.documents, args.mix)
     np.savez(args.out / args.name, **arrays)
-    used, learned = (arrays["document"] > 0).mean(), (arrays["answer"] > 0).sum()
+    parts = []
+    for window in WINDOWS:
+        filled, learned = arrays[f"document {window}"] > 0, arrays[f"answer {window}"] > 0
+        parts.append(
+            f"{len(filled)} windows of {window} + 1, {filled.sum() / 1e6:.2f}M tokens ({filled.mean():.1%} filled), "
+            f"{learned.sum() / 1e6:.2f}M of them to learn"
+        )
     print(
-        f"{args.documents} documents, {len(arrays['ids'])} windows of {args.window} + 1, "
-        f"{arrays['ids'].size * used / 1e6:.2f}M tokens ({used:.1%} filled), {learned / 1e6:.2f}M to learn, "
-        f"{tokenizer.vocab_size} in the vocabulary, {time.perf_counter() - began:.0f}s"
+        f"{args.documents} documents; {'; '.join(parts)}; {tokenizer.vocab_size} in the vocabulary, "
+        f"{time.perf_counter() - began:.0f}s"
     )
 
 

@@ -15,11 +15,13 @@ import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from corpus import SKILLS, Draw, Exchange, exchange, styled  # noqa: E402
+from corpus.running import code_of, passing  # noqa: E402
 from corpus.skills.creative import BUSINESSES, JOKES  # noqa: E402
 
 from labkit.lm.chat import chat_ids  # noqa: E402
@@ -72,6 +74,34 @@ def has(answer: str, wanted: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(wanted.lower())}(?!\w)", answer.lower()) is not None
 
 
+def same_point(answer: str, wanted: str) -> bool:
+    """Whether a sentence has all names and numbers of the wanted one and most of its words, and few others."""
+    found, words = (re.findall(r"[\w:.'-]*\w", text) for text in (answer, wanted))
+    names = {word for word in words[1:] if not word.islower()} | {word for word in words[:1] if word in found}
+    shared = len({word.lower() for word in found} & {word.lower() for word in words})
+    return names <= set(found) and shared >= 0.7 * len(set(words)) and len(found) <= 1.5 * len(words) + 2
+
+
+def right_code(check: dict[str, list[Any]], answer: str) -> bool:
+    """Whether code passes its cases, or an explanation is one of those that fit."""
+    if "says" in check:
+        return any(does.lower() in answer.lower() for does in check["says"])
+    return passing([(code_of(answer), check["cases"])], timeout=10)[0]
+
+
+def right_tool(check: str, answer: str) -> bool:
+    """Whether it is the same call, or no call where none is wanted, or what the tool gave back."""
+    if check.startswith("plain:"):
+        return bool(answer) and "<tool_call>" not in answer
+    call = re.fullmatch(r"<tool_call>(.*)</tool_call>", answer, re.DOTALL)
+    if not check.startswith("<tool_call>"):
+        return answer == check
+    try:
+        return call is not None and bool(json.loads(call[1]) == json.loads(check[11:-12]))
+    except ValueError:
+        return False
+
+
 def right(skill: str, made: Exchange, answer: str) -> bool:
     """Whether an answer is right, by its content."""
     check, answer = made.check, answer.strip()
@@ -89,11 +119,25 @@ def right(skill: str, made: Exchange, answer: str) -> bool:
         return len(answer.split("\n")) == count or len(answer.split(", ")) == count
     if skill == "extraction" and check.startswith("{"):
         try:
-            return bool(json.loads(answer) == json.loads(check))
+            return bool(json.loads(answer.lower()) == json.loads(check.lower()))
         except ValueError:
             return False
-    if skill in ("code", "tools", "summaries", "titles"):
-        return check in answer
+    if skill == "spam":
+        return answer.lower().startswith(check)
+    if skill == "summaries":
+        return same_point(answer, check)
+    if skill == "titles":
+        return check.lower() in answer.lower() and len(answer.split()) <= len(check.split()) + 2
+    if skill == "code":
+        return right_code(json.loads(check), answer)
+    if skill == "tools":
+        return right_tool(check, answer)
+    if skill == "patterns":
+        return answer.rstrip(" .") == check.rstrip(" .")
+    if skill in ("arithmetic", "word_problems"):
+        return re.findall(r"-?\d+", answer.replace(" - ", " "))[-1:] == [check]
+    if skill == "comparison" and check.isdigit():
+        return re.findall(r"\d+", answer)[:1] == [check]
     if "&" in check:
         return all(has(answer, part) for part in check.split("&"))
     return any(has(answer, part) for part in check.split("|"))

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from network import Llama, Shape
+from network import SHAPES, Llama, Shape
 
 END_OF_TEXT, MESSAGE_END = 0, 2
 POSITIONS = 1024
@@ -85,8 +85,9 @@ def write_json(path: Path, value: object) -> None:
 def export(checkpoint: Path, tokenizer: Path, out: Path) -> None:
     """Write the folder; what lay there under the same names is replaced."""
     out.mkdir(parents=True, exist_ok=True)
-    model = Llama(Shape())
-    model.load_state_dict(torch.load(checkpoint, weights_only=True)["model"])
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    model = Llama(SHAPES[state["shape"]])
+    model.load_state_dict(state["model"])
     tensors = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     (out / "model.safetensors").chmod(0o644)

@@ -1,7 +1,8 @@
-"""Make the released model from nothing, with its own seeds and step counts: `python training/make.py`.
+"""Make the released models from nothing, with their own seeds and step counts: `python training/make.py lab-chat`.
 
-Corpus and tokenizer, training in two stages, export; see README.md for what it takes. The model lands in
-build/lab-chat.
+Every run of `train.py` takes at most 75 minutes on two CPU cores and ends in a checkpoint that can be exported; see
+README.md. Runs that are done are not done again, so that the command may be stopped and given once more. The models
+land in build/<name>.
 """
 
 from __future__ import annotations
@@ -16,54 +17,70 @@ HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One run of `train.py` on one corpus; a later stage starts from the weights of the one before."""
+class Run:
+    """One run of `train.py`: what it learns from, how long, and the run whose weights it begins with.
 
-    name: str
+    decay_from: the step from which the learning rate falls to nothing; `steps` keeps it as it is.
+    """
+
     mix: str
     documents: int
     seed: int
     steps: int
     decay_from: int
-    muon_lr: float
-    adam_lr: float
+    start: str = ""
+    shape: str = "small"
+    muon_lr: float = 0.02
+    adam_lr: float = 0.004
 
 
-STAGES = (
-    Stage("all", "even", documents=260_000, seed=1, steps=1900, decay_from=1200, muon_lr=0.02, adam_lr=0.004),
-    Stage("sums", "sums", documents=60_000, seed=2, steps=400, decay_from=80, muon_lr=0.012, adam_lr=0.0024),
-)
+RUNS = {
+    "base-1": Run("base", documents=340_000, seed=1, steps=4500, decay_from=4500),
+    "lab-chat": Run("chat", documents=120_000, seed=11, steps=1600, decay_from=0, start="base-1"),
+    "lab-coder": Run("coder", documents=90_000, seed=12, steps=1200, decay_from=0, start="base-1"),
+    "lab-reasoner": Run("reasoner", documents=90_000, seed=13, steps=1200, decay_from=0, start="base-1"),
+    "lab-mini": Run("chat", documents=300_000, seed=14, steps=5000, decay_from=3000, shape="mini"),
+}
+MODELS = [name for name in RUNS if name.startswith("lab-")]
 
 
-def run(script: str, *words: object) -> None:
+def call(script: str, *words: object) -> None:
     """Run one of the scripts beside this one; its failure ends the whole."""
     subprocess.run([sys.executable, str(HERE / script), *map(str, words)], check=True)
 
 
+def make(name: str, build: Path, more: list[str]) -> None:
+    """The run `name`, after those it starts from, unless it is done."""
+    run, folder, done = RUNS[name], build / "runs" / name, build / "runs" / name / "done"
+    if done.exists():
+        return
+    start: tuple[object, ...] = ()
+    if run.start:
+        make(run.start, build, more)
+        start = ("--start", build / "runs" / run.start / "checkpoint.pt")
+    tokenizer, data = build / "tokenizer.json", f"{name}.npz"
+    if not tokenizer.exists():
+        call("build.py", "--out", build, "--learn-tokenizer", "--documents", 0)
+    if not (build / data).exists():
+        corpus = ("--documents", run.documents, "--seed", run.seed, "--mix", run.mix)
+        call("build.py", "--out", build, "--name", data, *corpus)
+    schedule = ("--steps", run.steps, "--decay-from", run.decay_from, "--seed", run.seed, "--shape", run.shape)
+    rates = ("--muon-lr", run.muon_lr, "--adam-lr", run.adam_lr)
+    call("train.py", "--data", build / data, "--out", folder, *schedule, *rates, *start, "--resume", *more)
+    done.touch()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", choices=[[], *MODELS], help="which models; all of them when none is named")
     parser.add_argument("--build", type=Path, default=Path("build"), help="folder for everything that is made")
+    parser.add_argument("--gpu", action="store_true", help="on a GPU, in bfloat16")
     args = parser.parse_args()
-    tokenizer, weights = args.build / "tokenizer.json", args.build / "lab-chat"
-    start: tuple[object, ...] = ()
-    for place, stage in enumerate(STAGES):
-        corpus = (
-            "--documents",
-            stage.documents,
-            "--seed",
-            stage.seed,
-            "--mix",
-            stage.mix,
-            "--name",
-            f"{stage.name}.npz",
-        )
-        run("build.py", "--out", args.build, *corpus, *([] if place else ["--learn-tokenizer"]))
-        rates = ("--muon-lr", stage.muon_lr, "--adam-lr", stage.adam_lr, "--seed", stage.seed)
-        schedule = ("--steps", stage.steps, "--decay-from", stage.decay_from, *rates, *start)
-        run("train.py", "--data", args.build / f"{stage.name}.npz", "--out", args.build / stage.name, *schedule)
-        start = ("--start", args.build / stage.name / "checkpoint.pt")
-    run("export.py", "--run", args.build / STAGES[-1].name, "--tokenizer", tokenizer, "--out", weights)
-    run("evaluate.py", "--weights", weights, "--only", "lab")
+    more = ["--device", "cuda", "--bf16", "--compile", "--workers", "1"] if args.gpu else []
+    for name in args.models or MODELS:
+        make(name, args.build, more)
+        run = args.build / "runs" / name
+        call("export.py", "--run", run, "--tokenizer", args.build / "tokenizer.json", "--out", args.build / name)
 
 
 if __name__ == "__main__":

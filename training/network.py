@@ -29,6 +29,13 @@ class Shape:
         return asdict(self)
 
 
+SHAPES = {
+    "small": Shape(),
+    "mini": Shape(hidden_size=96, num_hidden_layers=4, num_attention_heads=3, intermediate_size=256),
+}
+"""`small` is the shape of lab-chat, lab-coder and lab-reasoner, 3.44 million parameters; `mini` has a quarter."""
+
+
 class Attention(nn.Module):
     """Causal self-attention with rotary positions; one key and value head for each query head."""
 
@@ -121,7 +128,7 @@ class Llama(nn.Module):
         return self.logits(self.hidden(ids, mask, *rotary(self.shape, n_tokens)))
 
 
-def rotary(shape: Shape, n_tokens: int) -> tuple[Tensor, Tensor]:
+def rotary(shape: Shape, n_tokens: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
     """Cosines and sines (T, head_dim) of rotary positions 0..T-1, each half holding the same angles.
 
     Source: Su et al. 2021, arXiv:2104.09864; the halves as in Hugging Face's Llama.
@@ -130,7 +137,7 @@ def rotary(shape: Shape, n_tokens: int) -> tuple[Tensor, Tensor]:
     inverse = 1.0 / shape.rope_theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
     angles = torch.outer(torch.arange(n_tokens).float(), inverse)
     both = torch.cat([angles, angles], dim=-1)
-    return both.cos(), both.sin()
+    return both.cos().to(device), both.sin().to(device)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -8,43 +8,47 @@ from dataclasses import replace
 
 from .documents import Chat, Exchange, Raw, Turn
 from .draw import Draw
-from .skills import chat, creative, echo, knowledge, numbers, programs, texts
+from .skills import chat, creative, echo, knowledge, logic, numbers, programs, rules, texts
 
 Skill = Callable[[Draw], Exchange | Raw]
 SKILLS: dict[str, tuple[float, Skill]] = {
-    "naming": (8, creative.name_business),
+    "naming": (7, creative.name_business),
     "names": (3, creative.name_many),
     "pets": (2, creative.name_pet),
-    "taglines": (3, creative.tagline),
-    "stories": (7, creative.story),
+    "taglines": (3.5, creative.tagline),
+    "stories": (6, creative.story),
     "haiku": (3, creative.haiku),
-    "jokes": (1.5, creative.joke),
-    "picks": (4, creative.pick),
+    "jokes": (2, creative.joke),
+    "picks": (3.5, creative.pick),
     "lists": (3, creative.listing),
-    "greetings": (5, chat.greeting),
-    "recall": (7, chat.recall),
-    "unknown": (6, chat.unknown),
-    "capitals": (8, knowledge.capital),
+    "greetings": (4, chat.greeting),
+    "recall": (8, chat.recall),
+    "unknown": (8, chat.unknown),
+    "capitals": (6, knowledge.capital),
     "countries": (4, knowledge.country),
     "facts": (6, knowledge.fact),
     "opposites": (3, knowledge.opposite),
     "translation": (8, knowledge.translation),
-    "http": (6, knowledge.status),
-    "concepts": (8, knowledge.concept),
+    "http": (5, knowledge.status),
+    "concepts": (7, knowledge.concept),
     "arithmetic": (16, numbers.arithmetic),
-    "word_problems": (4, numbers.word_problem),
+    "word_problems": (7, numbers.word_problem),
     "comparison": (3, numbers.comparison),
     "sentiment": (5, texts.sentiment),
-    "spam": (2, texts.spam),
-    "extraction": (7, texts.extraction),
-    "titles": (4, texts.title),
-    "summaries": (3, texts.summary),
-    "context": (6, texts.context),
-    "code": (4, programs.function),
-    "tools": (5, programs.tool_call),
-    "patterns": (4, programs.pattern),
+    "spam": (2.5, texts.spam),
+    "extraction": (10, texts.extraction),
+    "titles": (5, texts.title),
+    "summaries": (5, texts.summary),
+    "context": (9, texts.context),
+    "code": (9, programs.function),
+    "tools": (8, programs.tool_call),
+    "patterns": (8, programs.pattern),
     "completions": (5, programs.completion),
-    "echo": (4, echo.echo),
+    "echo": (6, echo.echo),
+    "rules": (4, rules.restricted),
+    "persona": (1.5, rules.persona),
+    "follow_ups": (4, rules.follow_up),
+    "logic": (4, logic.logic),
 }
 STYLED = (
     "capitals",
@@ -67,12 +71,15 @@ STYLED = (
     "word_problems",
     "naming",
 )
-THINK_SHARE = 0.34
 MIXES: dict[str, dict[str, float]] = {
-    "even": {},
-    "sums": {"arithmetic": 100, "comparison": 14, "recall": 16, "word_problems": 10, "completions": 3, "unknown": 5},
+    "base": {},
+    "chat": {},
+    "coder": {"code": 150, "tools": 16, "patterns": 14},
+    "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
+THINKING = {"base": 0.15, "chat": 0.0, "coder": 0.0, "reasoner": 1.0}
+"""For each stage, the share of answers that begin with their working, where they have one."""
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -179,7 +186,7 @@ def document(draw: Draw) -> Chat | Raw:
     if system:
         turns.append(Turn("system", system))
     if not made.solo and not made.before and draw.chance(0.16):
-        for _ in range(draw.weighted((60, 1), (20, 2), (8, 4), (6, 6))):
+        for _ in range(draw.weighted((60, 1), (20, 2), (8, 4), (6, 7), (3, 11), (2, 16))):
             earlier = SKILLS[draw.pick(FOLLOWING)][1](draw)
             if isinstance(earlier, Exchange) and not made.system:
                 turns += [Turn("user", earlier.ask), Turn("assistant", earlier.answer)]
@@ -190,9 +197,9 @@ def document(draw: Draw) -> Chat | Raw:
     return Chat(tuple(turns))
 
 
-def documents(seed: int, count: int, mix: str = "even") -> Iterator[tuple[list[tuple[str, bool]], Chat | Raw]]:
+def documents(seed: int, count: int, mix: str = "base") -> Iterator[tuple[list[tuple[str, bool]], Chat | Raw]]:
     """`count` documents as (text, learned) pieces with what they were made from; the same for the same seed."""
     draw = Draw(seed, mix=mix)
     for _ in range(count):
         made = document(draw)
-        yield made.pieces(think_last=draw.chance(THINK_SHARE)), made
+        yield made.pieces(think_last=draw.chance(THINKING[mix])), made

@@ -17,6 +17,10 @@ from .phrasings import CHOICE, choose, share_of
 T = TypeVar("T")
 SLOT = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 HELD_FILLINGS = 0.08
+SYLLABLES = (
+    "ba be bi bo bu da de do du fa fi fo ga go gu ka ke ki ko la le li lo lu ma me mi mo na ne ni no pa pe po ra re ri "
+    "ro sa se so ta te ti to va ve vo wa wi xa xu ya yo za ze zo bra dri flo gru kla pli sta tro sha cho thi"
+).split()
 
 
 def held_filling(text: str) -> bool:
@@ -28,11 +32,15 @@ class Draw:
     """Random choices for one corpus.
 
     held: ask with held-out phrasings and held-out fillings, for evaluation.  rough: how often prompts are mistyped
-    and the like, 1 as in training.  mix: which skills how often, a key of `compose.MIXES`.
+    and the like, 1 as in training.  mix: which skills how often, a key of `compose.MIXES`.  nameless: put a
+    number in the place of every name and coined word that is filled in.
     """
 
-    def __init__(self, seed: int, held: bool = False, rough: float = 1.0, mix: str = "even") -> None:
+    def __init__(
+        self, seed: int, held: bool = False, rough: float = 1.0, mix: str = "base", nameless: bool = False
+    ) -> None:
         self.mix = mix
+        self.nameless = nameless
         self.random = random.Random(seed)
         self.held = held
         self.rough = 0.0 if held else rough
@@ -63,8 +71,17 @@ class Draw:
         for _ in range(200):
             item = self.pick(items)
             if held_filling(item) == self.held:
-                return item
+                return self.coined() if self.nameless and item[:1].isupper() else item
         return self.pick(items)
+
+    def coined(self) -> str:
+        """A word that means nothing, such as 'zebilo' or 'trukw'."""
+        if self.nameless:
+            return str(self.number(0, 999_999))
+        if self.chance(0.3):
+            return "".join(self.pick("abcdefghijklmnopqrstuvwxyz") for _ in range(self.number(4, 8)))
+        word = "".join(self.pick(SYLLABLES) for _ in range(self.number(2, 3)))
+        return word + self.pick(("", "", "n", "x", "rt", "sh", "l", "ck"))
 
     def say(self, template: str, **slots: object) -> str:
         """Fill choices and slots of a text that needs no roughening."""

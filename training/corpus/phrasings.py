@@ -1,4 +1,6 @@
-r"""The ways of asking, read from `phrasings/<skill>.txt`: a `[section]`, then one template a line.
+r"""The ways of asking, read from `phrasings/<hand>/<skill>.txt`: a `[section]`, then one template a line.
+
+Each folder is the work of one hand that did not see the others; a skill has the lines of all of them.
 
 In a template `{country}` is a slot and `(what is|what's|)` a choice. `\n` is a line break. A line that starts with `!`
 is a prompt of the notebooks and is never held out; of the others a fixed tenth, chosen by a hash of the line itself,
@@ -33,12 +35,11 @@ class Phrasing:
     always: bool = False
 
 
-@cache
-def phrasings(skill: str) -> dict[str, tuple[Phrasing, ...]]:
-    """Section -> its phrasings, in the file's order. Raises ValueError on a line outside any section or given twice."""
-    path = FOLDER / f"{skill}.txt"
+def _sections(path: Path) -> dict[str, list[Phrasing]]:
+    """Section -> lines of one file. Raises ValueError on a line outside any section or given twice."""
     sections: dict[str, list[Phrasing]] = {}
     current: list[Phrasing] | None = None
+    where = f"{path.parent.name}/{path.name}"
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -47,12 +48,26 @@ def phrasings(skill: str) -> dict[str, tuple[Phrasing, ...]]:
             current = sections.setdefault(title[1], [])
             continue
         if current is None:
-            raise ValueError(f"{path.name}: line {number} stands before the first [section]")
+            raise ValueError(f"{where}: line {number} stands before the first [section]")
         always, template = line.startswith("!"), line.removeprefix("!").replace("\\n", "\n")
         if any(known.template == template for known in current):
-            raise ValueError(f"{path.name}: line {number} is there twice: {line}")
+            raise ValueError(f"{where}: line {number} is there twice: {line}")
         current.append(Phrasing(template, not always and share_of(template) < HELD_SHARE, always))
-    return {section: _with_least_held(lines) for section, lines in sections.items()}
+    return sections
+
+
+@cache
+def phrasings(skill: str) -> dict[str, tuple[Phrasing, ...]]:
+    """Section -> its phrasings by all hands, in order of hands and lines; what two hands wrote alike is there once."""
+    merged: dict[str, dict[str, Phrasing]] = {}
+    for path in sorted(FOLDER.glob(f"*/{skill}.txt")):
+        for section, lines in _sections(path).items():
+            known = merged.setdefault(section, {})
+            for line in lines:
+                known.setdefault(line.template, line)
+    if not merged:
+        raise ValueError(f"no hand wrote {skill}.txt")
+    return {section: _with_least_held(list(lines.values())) for section, lines in merged.items()}
 
 
 def _with_least_held(lines: list[Phrasing]) -> tuple[Phrasing, ...]:
@@ -75,4 +90,4 @@ def choose(skill: str, section: str, held: bool) -> tuple[str, ...]:
 
 def skills() -> list[str]:
     """Names of all phrasing files."""
-    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+    return sorted({path.stem for path in FOLDER.glob("*/*.txt")})

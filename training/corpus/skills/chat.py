@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..documents import Exchange, Turn
 from ..draw import Draw
 from ..world import items, rows
+from . import creative, knowledge
 from .wording import capital_letter, with_article
 
 GREETINGS: dict[str, tuple[str, str, tuple[tuple[float, str], ...]]] = {
@@ -99,18 +100,13 @@ REMEMBERED = {
     "number": ("", ("I will remember it: {v}.", "Noted: {v}."), ("It is {v}.", "{v}.")),
 }
 FILLERS = (
-    ("What is the capital of France?", "The capital of France is Paris."),
-    ("hi", "Hello! How can I help you?"),
-    ("Tell me a joke.", "How does the sea say hello? It waves."),
-    ("What is 2 + 2?", "2 + 2 = 4."),
-    ("How are you?", "I am fine, thank you! How can I help?"),
-    ("Thanks!", "You are welcome!"),
-    ("Flip a coin.", "Heads."),
-    ("What is 5 + 3?", "5 + 3 = 8."),
-    ("Name a color.", "Blue."),
-    ("ok", "Happy to help!"),
-    ("What is the opposite of hot?", "The opposite of hot is cold."),
-    ("Pick a number from 1 to 10.", "7"),
+    knowledge.capital,
+    knowledge.fact,
+    knowledge.opposite,
+    creative.pick,
+    creative.joke,
+    knowledge.status,
+    greeting,
 )
 ABSENT = ((3, "You have not told me that yet."), (1, "I do not know, because you have not told me."))
 
@@ -139,9 +135,9 @@ def recall(draw: Draw) -> Exchange:
             Av=capital_letter(with_article(value)),
         )
         turns += [Turn("user", said), Turn("assistant", reply, f"The user says: {value}. I answer kindly.")]
-        if draw.chance(0.3):
-            question, answer = draw.pick(FILLERS)
-            turns += [Turn("user", question), Turn("assistant", answer)]
+        for _ in range(draw.weighted((50, 0), (30, 1), (12, 2), (5, 5), (3, 9))):
+            between = draw.pick(FILLERS)(draw)
+            turns += [Turn("user", between.ask), Turn("assistant", between.answer)]
     value = values[kind]
     template = draw.graded(REMEMBERED[kind][2], 1.2)
     answer = draw.say(template, v=value, av=with_article(value))
@@ -166,7 +162,6 @@ def recall(draw: Draw) -> Exchange:
     )
 
 
-SYLLABLES = "ba be bi bo bu da de do du fa fi fo ga go gu ka ke ki ko la le li lo lu ma me mi mo na ne ni no pa pe po ra re ri ro sa se so ta te ti to va ve vo wa wi xa xu ya yo za ze zo".split()
 REFUSALS = (
     (5, "I do not know that. I am only a tiny model."),
     (3, "That is beyond me: I am a very small model."),
@@ -177,14 +172,11 @@ REFUSALS = (
 
 def made_up(draw: Draw) -> str:
     """A word that means nothing, such as 'zebilo'."""
-    word = "".join(draw.pick(SYLLABLES) for _ in range(draw.number(2, 3))) + draw.pick(("", "", "n", "x", "rt", "sh"))
-    if draw.chance(0.3):
-        word = "".join(draw.pick("abcdefghijklmnopqrstuvwxyz") for _ in range(draw.number(4, 8)))
-    return word
+    return draw.coined()
 
 
 def unknown(draw: Draw) -> Exchange:
-    kind = draw.weighted((10, "ask"), (1, "about_country"), (1, "capital"))
+    kind = draw.weighted((10, "ask"), (9, "free"), (1, "about_country"), (1, "capital"))
     topic, other = draw.filling(items("topics")), draw.pick(items("topics"))
     name, word = draw.pick(items("persons")), made_up(draw)
     land = capital_letter(word)

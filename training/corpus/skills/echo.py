@@ -6,8 +6,16 @@ from __future__ import annotations
 from ..documents import Exchange
 from ..draw import Draw
 from ..world import items, rows
-from .chat import made_up
 from .wording import capital_letter
+
+
+def _any_word(draw: Draw) -> str:
+    """A word of any list, a name, a number or a coined word: something that can only be copied."""
+    source = draw.pick(("items", "persons", "cities", "animals", "foods", "colours", "jobs", "", "", "number"))
+    if source == "number":
+        return str(draw.number(0, 9999))
+    word = draw.filling(items(source)) if source else draw.coined()
+    return word if draw.chance(0.9) else word + ","
 
 
 def echo(draw: Draw) -> Exchange:
@@ -34,13 +42,9 @@ def echo(draw: Draw) -> Exchange:
             low = 1
         text = ", ".join(map(str, range(low, high + 1)))
         return Exchange(template, text + draw.pick((".", ".", "")), f"From {low} to {high}, one by one.", check=text)
-    word = (
-        draw.filling(items("says"))
-        if draw.chance(0.6)
-        else draw.filling(items("persons"))
-        if draw.chance(0.5)
-        else made_up(draw)
-    )
+    word = draw.weighted((6, draw.filling(items("says"))), (2, draw.filling(items("persons"))), (2, draw.coined()))
+    if kind == "say" and draw.chance(0.5):
+        word = " ".join(_any_word(draw) for _ in range(draw.number(2, 9))).rstrip(",")
     if kind == "say":
         ask = draw.ask("echo", "say", w=word)
         return Exchange(ask, draw.weighted((5, word), (2, capital_letter(word) + ".")), f"I say: {word}", check=word)

@@ -20,9 +20,8 @@ FAMILIAR = ("401", "404", "429", "400", "500", "200", "402", "403", "503")
 
 
 def capital(draw: Draw) -> Exchange:
-    country, city, _, _, _, french, french_city = draw.graded(COUNTRIES, 0.25)
+    country, city, *_ = draw.graded(COUNTRIES, 0.25)
     bare = country.removeprefix("the ")
-    named = bare if draw.chance(0.2) else country
     if draw.chance(0.14):
         ask = draw.ask("capitals", "which_country", fold=True, capital=city)
         think = f"{city} is the capital of {country}."
@@ -32,6 +31,14 @@ def capital(draw: Draw) -> Exchange:
             (1, f"{city} is in {country}."),
         )
         return Exchange(ask, answer, think, short=capital_letter(bare), check=bare)
+    return capital_of(draw, country)[0]
+
+
+def capital_of(draw: Draw, country: str = "") -> tuple[Exchange, str]:
+    """The question for a country's capital, and the country as the question names it."""
+    row = next(row for row in COUNTRIES if row[0] == country) if country else draw.graded(COUNTRIES, 0.25)
+    country, city, _, _, _, french, french_city = row
+    named = country.removeprefix("the ") if draw.chance(0.2) else country
     ask = draw.ask("capitals", fold=True, country=named)
     answer = draw.weighted(
         (7, f"The capital of {country} is {city}."),
@@ -43,7 +50,8 @@ def capital(draw: Draw) -> Exchange:
         (4, f"The question asks for the capital of {country}. {country} -> {city}."),
         (1, f"Country: {country}. Its capital: {city}."),
     )
-    return Exchange(ask, answer, think, short=city, french=f"La capitale {french} est {french_city}.", check=city)
+    french = f"La capitale {french} est {french_city}."
+    return Exchange(ask, answer, think, short=city, french=french, check=city), named
 
 
 def country(draw: Draw) -> Exchange:
@@ -72,24 +80,40 @@ def fact(draw: Draw) -> Exchange:
 
 
 def opposite(draw: Draw) -> Exchange:
+    return opposite_of(draw)[0]
+
+
+def opposite_of(draw: Draw) -> tuple[Exchange, str]:
+    """The question for a word's opposite, and the word."""
     pair = draw.pick(OPPOSITES)
     word, other = pair if draw.chance(0.5) else pair[::-1]
     ask = draw.ask("facts", "opposite", fold=True, word=word)
     answer = draw.weighted((5, f"The opposite of {word} is {other}."), (2, f"{capital_letter(other)}."))
-    return Exchange(ask, answer, f"Word: {word}. Opposite: {other}.", short=capital_letter(other), check=other)
+    think = f"Word: {word}. Opposite: {other}."
+    return Exchange(ask, answer, think, short=capital_letter(other), check=other), word
 
 
 def translation(draw: Draw) -> Exchange:
-    row = draw.graded(WORDS, 0.05) if draw.chance(0.75) else draw.pick(WORDS[-20:])
-    english = row[0]
     language = draw.weighted((5, "French"), (3, "German"), (3, "Spanish"))
+    if not draw.chance(0.2):
+        return word_in(draw, language)[0]
+    row = _word(draw)
     foreign = row[LANGUAGES[language]]
-    if draw.chance(0.2):
-        ask = draw.ask("translation", "to_english", foreign=foreign, language=language)
-        source = next(line[0] for line in WORDS if line[LANGUAGES[language]] == foreign)
-        think = f"{language}: {foreign}. English: {source}."
-        answer = draw.weighted((4, capital_letter(source) + ending(source)), (2, f'"{foreign}" means "{source}".'))
-        return Exchange(ask, answer, think, short=capital_letter(source), check=source)
+    ask = draw.ask("translation", "to_english", foreign=foreign, language=language)
+    source = next(line[0] for line in WORDS if line[LANGUAGES[language]] == foreign)
+    think = f"{language}: {foreign}. English: {source}."
+    answer = draw.weighted((4, capital_letter(source) + ending(source)), (2, f'"{foreign}" means "{source}".'))
+    return Exchange(ask, answer, think, short=capital_letter(source), check=source)
+
+
+def _word(draw: Draw) -> list[str]:
+    return draw.graded(WORDS, 0.05) if draw.chance(0.75) else draw.pick(WORDS[-20:])
+
+
+def word_in(draw: Draw, language: str) -> tuple[Exchange, str]:
+    """The question for a word in French, German or Spanish, and the English word."""
+    row = _word(draw)
+    english, foreign = row[0], row[LANGUAGES[language]]
     ask = draw.ask("translation", fold=True, word=english, language=language)
     answer = draw.weighted(
         (5, capital_letter(foreign) + ending(foreign)),
@@ -97,7 +121,7 @@ def translation(draw: Draw) -> Exchange:
         (1, foreign),
     )
     think = f"Into {language}. English: {english}. {language}: {foreign}."
-    return Exchange(ask, answer, think, short=capital_letter(foreign), check=foreign)
+    return Exchange(ask, answer, think, short=capital_letter(foreign), check=foreign), english
 
 
 def ending(text: str) -> str:
@@ -116,12 +140,19 @@ def status(draw: Draw) -> Exchange:
         return Exchange(
             draw.ask("http", "fix", code=code), f"{code} means that {meaning}. {advice}", think, check=advice
         )
+    return status_of(draw, [code, name, meaning, advice])[0]
+
+
+def status_of(draw: Draw, row: list[str]) -> tuple[Exchange, str]:
+    """The question what a status means, and its code."""
+    code, name, meaning, advice = row
     answer = draw.weighted(
         (5, f"{code} {name}: {meaning}."),
         (4, f"HTTP {code} means {name}: {meaning}."),
         (2, f"{code} means {name}: {meaning}. {advice}"),
     )
-    return Exchange(draw.ask("http", "ask", code=code), answer, think, short=name, check=name)
+    think = f"Status {code}. {code} is {name}: {meaning}."
+    return Exchange(draw.ask("http", "ask", code=code), answer, think, short=name, check=name), code
 
 
 def _status_of(code: str) -> list[str]:

@@ -1,27 +1,70 @@
-# ruff: noqa: E501  (a text on one line is easier to read than a broken one)
 """Things done to a given text: sentiment, spam, extraction to JSON, titles, summaries, answers from a context."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from ..documents import Exchange
 from ..draw import Draw
 from ..world import items, rows
+from .values import Cast, invented, json_value, listed, plain, slots_of
 from .wording import capital_letter, with_article
 
-REVIEWS = dict(zip(("positive", "negative", "neutral"), (cell.split(";") for cell in rows("reviews")[0]), strict=True))
-MAILS = dict(zip(("spam", "not spam"), (cell.split(";") for cell in rows("mails")[0]), strict=True))
+
+def grouped(name: str) -> dict[str, list[str]]:
+    """First column -> all items of the second, ; between."""
+    groups: dict[str, list[str]] = {}
+    for key, cell in rows(name):
+        groups.setdefault(key, []).extend(cell.split(";"))
+    return groups
+
+
+REVIEWS = grouped("reviews")
+MAILS = grouped("mails")
+FILLERS = grouped("fillers")
+ASPECTS = [(thing, good.split(";"), bad.split(";")) for thing, good, bad in rows("aspects")]
+VERY = ("", "", "", "really ", "very ", "so ", "quite ", "just ")
+OTHER = {"positive": "negative", "negative": "positive"}
+
+
+def opinion(draw: Draw, label: str) -> str:
+    """A clause of this opinion on some part of a thing."""
+    thing, good, bad = draw.pick(ASPECTS)
+    thing = f"{draw.pick(('the', 'the', 'the', 'their', 'this'))} {thing} {draw.pick(('was', 'is', 'is'))}"
+    if draw.chance(0.15):
+        plain_words = ("good", "great", "nice") if label == "negative" else ("bad", "bad at all", "slow")
+        return f"{thing} not {draw.pick(plain_words)}"
+    word = draw.pick(good if label == "positive" else bad)
+    return f"{thing} {'' if ' ' in word else draw.pick(VERY)}{word}"
 
 
 def review(draw: Draw) -> tuple[str, str, str]:
     """A review, its label, and what in it tells."""
     label = draw.weighted((4, "positive"), (4, "negative"), (1.5, "neutral"))
-    said = draw.some(REVIEWS[label], draw.weighted((4, 1), (4, 2), (1, 3)))
-    item = draw.filling(items("items"))
-    text = ". ".join(said) + draw.pick((".", ".", "!"))
+    kind = draw.weighted((5, "said"), (3, "parts"), (1.8, "but"), (1.5, "both"))
+    if kind == "said" or (label == "neutral" and kind == "parts"):
+        said = draw.some(REVIEWS[label], draw.weighted((4, 1), (3, 2), (1, 3)))
+    elif kind == "parts":
+        said = [capital_letter(opinion(draw, label)) for _ in range(draw.weighted((3, 1), (3, 2), (1, 3)))]
+    elif kind == "but" and label != "neutral":
+        last = opinion(draw, label)
+        return capital_letter(f"{opinion(draw, OTHER[label])}, but {last}."), label, capital_letter(last)
+    elif label == "neutral":
+        parts = [opinion(draw, each) for each in draw.some(("positive", "negative"), 2)]
+        text = f"{parts[0]}{draw.pick((', and ', '. '))}{parts[1]}."
+        return capital_letter(text), label, "one good and one bad thing"
+    else:
+        said = [draw.pick(REVIEWS[label]), capital_letter(opinion(draw, label))]
+        draw.random.shuffle(said)
+    text = draw.pick((". ", ". ", ". ", "! ", ", ")).join(said) + draw.pick((".", ".", "!", ""))
+    item = listed(draw, "product")
     opening = draw.weighted(
-        (5, ""), (1, f"I bought this {item}. "), (1, f"About the {item}: "), (1, f"We have this {item} now. ")
+        (7, ""),
+        (1, f"I bought this {item}. "),
+        (1, f"About the {item}: "),
+        (1, f"We have this {item} now. "),
+        (0.5, f"{capital_letter(item)}: "),
     )
     text = opening + text
     return (text.lower() if draw.chance(0.15) else text), label, said[0]
@@ -36,120 +79,96 @@ def sentiment(draw: Draw) -> Exchange:
                 "You are a sentiment classifier. Answer with positive, negative or neutral.",
                 "Classify the sentiment of each message as positive, negative or neutral.",
                 "Label the review: positive, negative or neutral.",
+                "Reply with one word: positive, negative or neutral.",
+                "Each message is a review. Answer only with its sentiment.",
             )
         )
         return Exchange(text, label, think, system=system, check=label, solo=True)
     if draw.chance(0.12):
-        return Exchange(
-            draw.ask("sentiment", "json", t=text), json.dumps({"sentiment": label}), think, check=label, solo=True
-        )
-    answer = draw.weighted((5, f"{capital_letter(label)}."), (2, label), (1.5, f"The sentiment is {label}."))
+        answer = json.dumps({"sentiment": label})
+        return Exchange(draw.ask("sentiment", "json", t=text), answer, think, check=label, solo=True)
+    answer = draw.weighted((6, f"{capital_letter(label)}."), (1, label), (1, f"The sentiment is {label}."))
     return Exchange(draw.ask("sentiment", t=text), answer, think, short=capital_letter(label), check=label)
 
 
 def spam(draw: Draw) -> Exchange:
     label = draw.pick(("spam", "not spam"))
-    text = draw.pick(MAILS[label])
+    cast = Cast(draw)
+    text = capital_letter(cast.fill(draw.pick(MAILS[label])))
+    if draw.chance(0.15):
+        text += ". " + capital_letter(cast.fill(draw.pick(MAILS[label])))
     text = text if text.endswith("?") else text + draw.pick((".", "!", ""))
-    answer = draw.weighted((5, f"{capital_letter(label)}."), (2, label))
+    text = text.upper() if label == "spam" and draw.chance(0.08) else text
+    answer = draw.weighted((6, f"{capital_letter(label)}."), (1, label))
     why = "It wants money or a click." if label == "spam" else "It is a normal message."
-    return Exchange(
-        draw.ask("sentiment", "spam", t=text), answer, f"The message: {text} {why} So: {label}.", check=label
-    )
+    return Exchange(draw.ask("sentiment", "spam", t=text), answer, f"{why} So: {label}.", check=label)
 
 
-def person_record(draw: Draw) -> tuple[dict[str, object], str]:
-    """Facts about a person and a sentence that states them."""
-    name, city = draw.filling(items("persons")), draw.filling(items("cities"))
-    age, job = draw.number(18, 90), draw.filling(items("jobs"))
-    keys, text = draw.pick(
-        (
-            (
-                ("name", "age"),
-                (
-                    "{n} is {a} years old.",
-                    "{n} is {a}.",
-                    "{n} turned {a} today.",
-                    "My name is {n} and I am {a}.",
-                    "This is {n}, {a} years old.",
-                ),
-            ),
-            (
-                ("name", "city"),
-                (
-                    "{n} lives in {c}.",
-                    "{n} is from {c}.",
-                    "My name is {n} and I live in {c}.",
-                    "{n} moved to {c}.",
-                    "I'm {n} from {c}.",
-                ),
-            ),
-            (
-                ("name", "age", "city"),
-                (
-                    "{n} is {a} and lives in {c}.",
-                    "{n} is {a} years old and lives in {c}.",
-                    "{n}, {a}, lives in {c}.",
-                    "{n}, {a}, {c}",
-                    "My name is {n}, I am {a} and I live in {c}.",
-                    "{n} from {c} is {a} years old.",
-                    "In {c} lives {n}, who is {a}.",
-                ),
-            ),
-            (("name", "job"), ("{n} is {j}.", "{n} works as {j}.", "My friend {n} is {j}.", "I am {n}, {j}.")),
-            (
-                ("name", "job", "city"),
-                (
-                    "{n} is {j} in {c}.",
-                    "{n} works as {j} in {c}.",
-                    "{n}, {j}, lives in {c}.",
-                    "I'm {n} and I work in {c} as {j}.",
-                ),
-            ),
-        )
-    )
-    values = {"name": name, "age": age, "city": city, "job": job}
-    return {key: values[key] for key in keys}, draw.say(draw.pick(text), n=name, a=age, c=city, j=with_article(job))
+KEYS = {slot: names.split(";") for slot, names in rows("fields")}
+CLAUSES = [(slot, third.split(";"), first.split(";")) for slot, third, first in rows("clauses")]
+RECORDS = [(row[0], frozenset(slots_of(row[0]))) for row in rows("records")]
+NEVER_THERE = {
+    "age": "year",
+    "email": "",
+    "phone": "",
+    "price": "discount",
+    "color": "",
+    "rating": "",
+    "language": "",
+    "company": "team department",
+    "weight": "",
+    "hobby": "",
+    "order": "",
+}
+"""Keys that may be asked for though the text has nothing for them -> what must not be in the text either."""
 
 
-def other_record(draw: Draw) -> tuple[dict[str, object], str]:
-    """An order, a price or an appointment, and a sentence that states it."""
-    item, count, price = draw.filling(items("items")), draw.number(2, 20), draw.number(3, 99)
-    if draw.chance(0.35):
-        text = draw.pick(
-            (
-                "The {i} costs {p} dollars.",
-                "I paid {p} dollars for the {i}.",
-                "{I}, {p} dollars",
-                "{I} for {p} euros",
-                "One {i}: {p} dollars.",
-            )
-        )
-        return {"product": item, "price": price}, draw.say(text, i=item, I=capital_letter(item), p=price)
-    if draw.chance(0.4):
-        text = draw.pick(
-            (
-                "I ordered {k} of the {i} for {p} dollars.",
-                "{k} x {i}, {p} dollars in total.",
-                "Please send {k} pieces of the {i}, total {p} dollars.",
-            )
-        )
-        return {"product": item, "quantity": count, "price": price}, draw.say(text, i=item, k=count, p=price)
-    day, hour, event = (
-        draw.pick(items("weekdays")),
-        f"{draw.number(8, 20)}:{draw.pick(('00', '00', '30', '15'))}",
-        draw.filling(items("events")),
+def with_fillers(draw: Draw, text: str, kinds: Sequence[str] = ("any", "mail", "talk")) -> str:
+    """The text with a sentence or two around it that say nothing."""
+    kind = draw.pick(kinds)
+    before = draw.pick(FILLERS[kind]) + " " if draw.chance(0.6) else ""
+    after = "" if before and draw.chance(0.5) else " " + draw.pick(FILLERS[kind])
+    return before + text + after
+
+
+def from_templates(draw: Draw, cast: Cast) -> tuple[list[str], str]:
+    """The fields and the text of one or two sentences from `records.txt`."""
+    template, slots = draw.pick(RECORDS)
+    fields = slots_of(template)
+    text = capital_letter(cast.fill(template)) if draw.chance(0.9) else cast.fill(template)
+    if draw.chance(0.18):
+        second, more = draw.pick(RECORDS)
+        if len(slots & more) == ("name" in more and "name" in slots) and len(slots | more) <= 6:
+            fields += [field for field in slots_of(second) if field not in fields]
+            text += draw.pick((" ", " ", "\n")) + capital_letter(cast.fill(second))
+    return fields, text
+
+
+def from_clauses(draw: Draw, cast: Cast) -> tuple[list[str], str]:
+    """The fields and the text of what is said about a person."""
+    chosen = draw.some(CLAUSES, draw.weighted((3, 1), (4, 2), (4, 3), (1, 4)))
+    own = draw.chance(0.4)
+    said = [cast.fill(draw.pick(first if own else third)) for _, third, first in chosen]
+    if own:
+        opening = cast.fill(draw.pick(("My name is {name}.", "I am {name}.", "Hi, {name} here.", "I'm {name}.")))
+        who, also = "I", "I also"
+    else:
+        opening, who, also = "", cast["name"], f"{cast['name'].split()[0]} also"
+    text = who + " " + (said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1])
+    if len(said) > 2 and draw.chance(0.5):
+        text = f"{who} {said[0]} and {said[1]}. {also} " + " and ".join(said[2:])
+    return ["name", *(slot for slot, _, _ in chosen)], f"{opening} {text}.".strip()
+
+
+def from_form(draw: Draw, cast: Cast) -> tuple[list[str], str]:
+    """The fields and the text of a filled form."""
+    fields = draw.some(list(KEYS), draw.weighted((2, 2), (4, 3), (3, 4), (1, 5), (1, 6)))
+    between, after = draw.pick(
+        (("\n", ": "), ("\n", ": "), (", ", ": "), ("; ", " = "), ("\n", "="), (" / ", " "), ("\n", " - "))
     )
-    text = draw.pick(
-        (
-            "The {e} is on {d} at {h}.",
-            "{E} on {d} at {h}.",
-            "Let us have a {e} on {d} at {h}.",
-            "On {d} at {h} there is a {e}.",
-            "{e}, {d}, {h}",
-        )
-    )
-    return {"event": event, "day": day, "time": hour}, draw.say(text, e=event, E=capital_letter(event), d=day, h=hour)
+    labels = [KEYS[field][0].replace("_", " ") for field in fields]
+    labels = [capital_letter(label) for label in labels] if draw.chance(0.6) else labels
+    return fields, between.join(f"{label}{after}{cast[field]}" for label, field in zip(labels, fields, strict=True))
 
 
 def joined(keys: list[str]) -> str:
@@ -157,220 +176,247 @@ def joined(keys: list[str]) -> str:
 
 
 def extraction(draw: Draw) -> Exchange:
-    record, text = person_record(draw) if draw.chance(0.65) else other_record(draw)
-    think = ". ".join(f"{key}: {value}" for key, value in record.items()) + "."
-    if draw.chance(0.12):
-        key = draw.pick(list(record))
+    cast = Cast(draw)
+    fields, text = draw.weighted((5, from_templates), (3, from_clauses), (2, from_form))(draw, cast)
+    if draw.chance(0.3):
+        text = with_fillers(draw, text)
+    names: dict[str, str] = {}
+    for field in fields:
+        if cast[field] not in text:
+            cast.values[field] = capital_letter(cast[field])
+        name = draw.pick(KEYS[field]) if draw.chance(0.3) else KEYS[field][0]
+        names[field] = KEYS[field][0] if name in names.values() else name
+    record: dict[str, object] = {names[field]: json_value(cast[field]) for field in fields}
+    section = draw.weighted((7, "ask"), (1.5, "open"), (1.5, "one"), (1, "system"))
+    if section == "one":
+        field = draw.pick(fields)
+        key = names[field].replace("_", " ")
         ask = draw.ask("extraction", "one", key=key, Key=capital_letter(key), t=text)
-        value = str(record[key])
-        return Exchange(ask, value, think, short=value, check=value)
-    keys = list(record)
-    if len(keys) > 2 and draw.chance(0.2):
-        keys = [key for key in keys if key != draw.pick(keys[1:])]
-    section = draw.weighted((8, "ask"), (1.5, "open"))
+        return Exchange(ask, cast[field], f"{key}: {cast[field]}.", short=cast[field], check=cast[field])
     if section == "open":
+        record = {KEYS[field][0]: json_value(cast[field]) for field in fields}
+    else:
         keys = list(record)
+        if len(keys) > 1 and draw.chance(0.4):
+            keys = [key for key in keys if key in draw.some(keys, draw.number(1, len(keys)))] or keys
+        if draw.chance(0.4):
+            draw.random.shuffle(keys)
+        absent = [field for field, like in NEVER_THERE.items() if not {field, *like.split()} & set(fields)]
+        wanted = {key: record[key] for key in keys}
+        if draw.chance(0.08):
+            wanted[draw.pick(absent)] = None
+            keys = draw.some(list(wanted), len(wanted))
+        record = {key: wanted[key] for key in keys}
+    think = ". ".join(f"{key}: {'not there' if value is None else value}" for key, value in record.items()) + "."
+    answer = json.dumps(record, ensure_ascii=False)
+    keys = [f'"{key}"' for key in record] if draw.chance(0.07) else list(record)
     shown = joined(keys) if draw.chance(0.7) else ", ".join(keys)
-    answer = json.dumps({key: record[key] for key in keys}, ensure_ascii=False)
-    system = (
-        draw.pick(("Reply with JSON only.", "You extract data and answer in JSON.", "You return valid JSON."))
-        if draw.chance(0.1)
-        else ""
-    )
-    return Exchange(
-        draw.ask("extraction", section, keys=shown, t=text), answer, think, system=system, check=answer, solo=True
-    )
+    if section == "system":
+        system = draw.ask("extraction", "system", calm=True, keys=shown)
+        return Exchange(text, answer, think, system=system, check=answer, solo=True)
+    system = ""
+    if draw.chance(0.1):
+        system = draw.pick(("Reply with JSON only.", "You extract data and answer in JSON.", "You return valid JSON."))
+    ask = draw.ask("extraction", section, keys=shown, t=text)
+    return Exchange(ask, answer, think, system=system, check=answer, solo=True)
 
 
-TITLED = (
-    ("How do I bake {x}?", "Baking {X}", "bread;a cake;cookies;a pie;pizza"),
-    (
-        "What is the best way to learn {x}?",
-        "Learning {X}",
-        "Python;French;German;chess;Spanish;the piano;to swim;Java;cooking",
-    ),
-    ("How do I learn {x}?", "Learning {X}", "Python;French;chess;Spanish;guitar;drawing;Rust"),
-    ("Plan a trip to {x} for me.", "Trip to {X}", "@cities"),
-    ("I want to visit {x} next summer.", "Summer Visit to {X}", "@cities"),
-    ("What should I see in {x}?", "Sights in {X}", "@cities"),
-    ("My {x} is broken, what can I do?", "Broken {X}", "@items"),
-    ("How do I repair my {x}?", "Repairing a {X}", "@items"),
-    ("Recommend a good {x} for me.", "{X} Recommendation", "@items"),
-    ("Where can I buy a {x}?", "Buying a {X}", "@items"),
-    ("Write a poem about {x}.", "Poem About {X}", "the sea;love;autumn;my cat;the moon;rain"),
-    ("Tell me a story about {x}.", "Story About {X}", "a dragon;a fox;a lighthouse;a king;a robot;a witch"),
-    ("What is the capital of {x}?", "Capital of {X}", "France;Spain;Japan;Italy;Peru;Kenya;Norway"),
-    ("How do I become {x}?", "Becoming {X}", "a pilot;a nurse;a teacher;a baker;an engineer;a doctor"),
-    ("Help me prepare for {x}.", "Preparing for {X}", "a job interview;a wedding;an exam;a marathon;a meeting;a test"),
-    ("Explain {x} to me.", "Explaining {X}", "tokens;temperature;streaming;rate limits;recursion;gravity"),
-    ("Why do I get {x}?", "Help With {X}", "a 429 error;a 401 error;a syntax error;an empty answer;a timeout"),
-    ("How do I fix {x}?", "Fixing {X}", "a flat tire;a leaking tap;a type error;a loose door;a merge conflict"),
-    ("Translate a letter into {x}.", "Translation into {X}", "French;German;Spanish"),
-    ("What can I cook with {x}?", "Cooking With {X}", "rice;eggs;tomatoes;beans;potatoes;apples"),
-    ("My {x} does not sleep well.", "{X} and Sleep", "dog;cat;baby;son;daughter"),
-    ("Name my {x}.", "Naming a {X}", "coffee shop;bakery;dog;cat;band"),
-)
+DOINGS = [(do, doing, done) for do, doing, done in rows("doings")]
+WAYS = [row[0] for row in rows("ways")]
+MESSAGES = [(said.split(";"), pattern, source) for said, pattern, source in rows("titles")]
 
 
 def in_title_case(text: str) -> str:
-    small = {"a", "an", "the", "to", "of", "in", "and"}
-    return " ".join(word if word in small else capital_letter(word) for word in text.split())
+    small = {"a", "an", "the", "to", "of", "in", "and", "or", "from", "for", "about", "with", "at", "on"}
+    words = [word if word in small else capital_letter(word) for word in text.split()]
+    return capital_letter(" ".join(words))
+
+
+def value_of(draw: Draw, source: str) -> str:
+    """One of the things a message can be about."""
+    return draw.filling(items(source[1:]) if source.startswith("@") else source.split(";"))
+
+
+def titled(draw: Draw) -> tuple[str, str]:
+    """A user's message and a title for it."""
+    if draw.chance(0.55):
+        do, doing, source = draw.pick(DOINGS)
+        what = value_of(draw, source)
+        shown = with_article(what) if do.startswith("+") and not what.endswith("s") else what
+        message = draw.say(draw.pick(WAYS), do=do.removeprefix("+"), o=what, ao=shown)
+        return message, in_title_case(f"{doing} {shown}")
+    said, pattern, source = draw.pick(MESSAGES)
+    what = value_of(draw, source)
+    bare = what.removeprefix("a ").removeprefix("an ")
+    return draw.say(draw.pick(said), x=what, ax=with_article(bare)), in_title_case(pattern.replace("{x}", bare))
 
 
 def title(draw: Draw) -> Exchange:
-    message, pattern, source = draw.pick(TITLED)
-    found = items(source[1:]) if source.startswith("@") else source.split(";")
-    value = draw.filling(found)
-    bare = value.removeprefix("a ").removeprefix("an ") if pattern.startswith("Fixing a") else value
-    made = capital_letter(pattern.replace("{X}", in_title_case(bare)))
-    said = message.replace("{x}", value)
-    said = said.lower() if draw.chance(0.1) else said
-    if draw.chance(0.2):
-        said += draw.pick(
-            (" I have one week.", " Please help.", " I am a beginner.", " It is for my family.", " Thanks!")
-        )
-    return Exchange(draw.ask("titles", m=said), made, f"The user writes about: {value}. Title: {made}.", check=made)
+    message, made = titled(draw)
+    message = message.lower() if draw.chance(0.1) else message
+    if draw.chance(0.25):
+        message += ("" if message[-1] in ".?!" else ".") + " " + draw.pick(FILLERS["ask"])
+    elif draw.chance(0.12):
+        message = f"{draw.pick(FILLERS['ask'])} {message}"
+    if draw.chance(0.12):
+        message = f"User: {message}\nAssistant: {draw.pick(FILLERS['reply'])}"
+    return Exchange(draw.ask("titles", m=message), made, f"The title: {made}.", check=made)
+
+
+PLOTS = [(text.split(" / "), short) for text, short in rows("plots")]
+MAINS = [(text, short) for text, short in rows("mains")]
+DETAILS = [row[0] for row in rows("details")]
 
 
 def summary(draw: Draw) -> Exchange:
-    n, c = draw.filling(items("persons")), draw.filling(items("cities"))
-    i, e = draw.filling(items("items")), draw.filling(items("events"))
-    d, p = draw.pick(items("weekdays")), draw.filling(items("pets"))
-    m = draw.pick(items("persons"))
-    text, short = draw.pick(
-        (
-            (
-                f"On {d}, {n} took the early train to {c}. The trip was long and it was raining. At the station a friend was waiting, and they spent the day together.",
-                f"{n} went to {c} on {d} and spent the day with a friend.",
-            ),
-            (
-                f"{n} bought a new {i}. After two days it stopped working. The shop took it back and {n} got the money back.",
-                f"{n} returned a broken {i} and got the money back.",
-            ),
-            (
-                f"The {e} on {d} was planned for {c}. Because of the snow nobody could travel. It will now be held online.",
-                f"The {e} on {d} is held online because of the snow.",
-            ),
-            (
-                f"{n} has {with_article(p)}. Last week the {p} ran away. {m} found it in a garden and brought it home.",
-                f"{m} found {n}'s lost {p} and brought it home.",
-            ),
-            (
-                f"{n} and {m} opened a small shop in {c}. At first few people came. After they put the {i} in the window, the shop was full every day.",
-                f"{n} and {m}'s shop in {c} did well after they put the {i} in the window.",
-            ),
-            (
-                f"Dear all, the {e} moves from Monday to {d}. The room stays the same. {n} will bring coffee.",
-                f"The {e} moves to {d}.",
-            ),
-            (
-                f"{n} wanted to learn to swim. The water was cold and the teacher was strict. After three months {n} swam across the lake in {c}.",
-                f"{n} learned to swim in three months.",
-            ),
-            (
-                f"The {i} that {n} ordered came late. The box was open and a part was missing. {n} wrote to the shop and asked for help.",
-                f"{n}'s {i} came late and with a missing part.",
-            ),
-            (
-                f"{n} wrote an app that reminds people to drink water. Five friends tried it. They liked it, but the {i} icon was hard to see.",
-                f"Friends liked {n}'s water app, but not its icon.",
-            ),
-        )
-    )
-    return Exchange(draw.ask("summaries", t=text), short, f"The main point: {short}", check=short)
+    cast = Cast(draw)
+    if draw.chance(0.65):
+        sentences, short = draw.pick(PLOTS)
+        told = []
+        for sentence in sentences:
+            told.append(sentence)
+            if draw.chance(0.2):
+                told.append(draw.pick(FILLERS["any"]))
+    else:
+        main, short = draw.pick(MAINS)
+        told = [main, *draw.some(DETAILS, draw.number(1, 4))]
+        if draw.chance(0.3):
+            told.insert(draw.number(1, len(told)), draw.pick(FILLERS["any"]))
+        if draw.chance(0.15):
+            told.insert(0, draw.pick(FILLERS["any"]))
+    if draw.chance(0.12):
+        told.insert(0, draw.pick(("Dear all,", "Hello everyone,", "News:", "Hi,", "Dear team,", "Today's report:")))
+    text = " ".join(capital_letter(cast.fill(sentence)) for sentence in told)
+    made = capital_letter(cast.fill(short))
+    return Exchange(draw.ask("summaries", t=text), made, f"The main point: {made}", check=made)
+
+
+Fact = tuple[list[str], list[str], str, str]
+FACTS: dict[str, list[Fact]] = {}
+for _kind, _sentences, _questions, _answer, _whole in rows("context"):
+    FACTS.setdefault(_kind, []).append((_sentences.split(";"), _questions.split(";"), _answer, _whole))
+
+
+def subject(draw: Draw, kind: str) -> str:
+    """The name of a thing that facts are told of."""
+    word = capital_letter(invented(draw))
+    if kind == "company":
+        return listed(draw, "company")
+    if kind == "person":
+        return plain(draw, "name")
+    if kind == "town":
+        return word
+    if kind == "product":
+        item = draw.filling(items("items"))
+        return draw.pick((f"the {word} {item}", f"the {word} {draw.number(1, 9) * 100}", f"the {item}", f"the {item}"))
+    if kind == "thing":
+        return f"the {listed(draw, 'product')}"
+    if kind == "event":
+        return f"the {draw.filling(items('events'))}"
+    if kind == "api":
+        return draw.pick((f"the {word} API", f"the {word} server", word))
+    places = {
+        "shop": ("the museum", "the library", "the pool", "the bakery", "the zoo", "the cinema", "the shop")
+        + (f"Cafe {word}", f"Hotel {word}", f"the {word} Museum", f"the {word} Garden", f"the {word} Theater"),
+        "rule": ("the office", "our school", "the club", "the hospital", "the factory")
+        + (f"the {word} Club", f"Camp {word}", f"the {word} School", f"{word} House"),
+    }
+    return draw.pick(places[kind])
+
+
+class Told:
+    """One fact of a text: its sentence, and a question with its answer."""
+
+    def __init__(self, draw: Draw, about: str, fact: Fact, again: bool) -> None:
+        sentences, questions, answer, whole = fact
+        cast = Cast(draw)
+        cast.values["s"] = about
+        template = draw.pick(sentences)
+        if again and template.startswith("{s} ") and draw.chance(0.5):
+            template = "It" + template.removeprefix("{s}")
+        self.about, self.fact = about, fact
+        self.question = cast.fill(draw.pick(questions))
+        if again and draw.chance(0.3):
+            self.question = cast.fill(questions[0])
+        self.sentence = capital_letter(cast.fill(template))
+        self.short = cast.fill(answer)
+        self.whole = capital_letter(cast.fill(whole))
+
+
+def told_facts(draw: Draw, count: int) -> list[list[Told]]:
+    """About `count` facts, in groups by what they are about."""
+    groups: list[list[Told]] = []
+    known: set[str] = set()
+    while count > 0:
+        kind = draw.pick(list(FACTS))
+        about = subject(draw, kind)
+        if about in known:
+            continue
+        known.add(about)
+        size = min(count, draw.weighted((3, 1), (4, 2), (3, 3), (2, 4), (1, 6)), len(FACTS[kind]))
+        again = kind in ("company", "shop", "product", "thing", "api", "town")
+        chosen = draw.some(FACTS[kind], size)
+        groups.append([Told(draw, about, fact, again and place > 0) for place, fact in enumerate(chosen)])
+        count -= size
+    return groups
+
+
+def laid_out(draw: Draw, groups: list[list[Told]], numbered: bool, long: bool) -> str:
+    """The facts as one text: a paragraph, several, a list, or numbered passages."""
+    passages = []
+    for group in groups:
+        sentences = []
+        for told in group:
+            sentences.append(told.sentence)
+            if draw.chance(0.12 if long else 0.06):
+                sentences.append(draw.pick(FILLERS["any"]))
+        passages.append(" ".join(sentences))
+    if numbered:
+        return "\n".join(f"[{place}] {passage}" for place, passage in enumerate(passages, start=1))
+    return draw.weighted((7, " "), (2, "\n"), (1, "\n- "), (1, "\n\n")).join(passages)
+
+
+def missing(draw: Draw, groups: list[list[Told]]) -> str:
+    """A question that the text has no answer to, though it may sound like it."""
+    told = draw.pick(draw.pick(groups))
+    kind = next(kind for kind, facts in FACTS.items() if told.fact in facts)
+    used = [each.fact for group in groups for each in group if each.about == told.about]
+    left = [fact for fact in FACTS[kind] if fact not in used]
+    about = told.about
+    if not left or draw.chance(0.35):
+        known = {each.about for group in groups for each in group}
+        while about in known:
+            about = subject(draw, kind)
+        left = [told.fact]
+    return Told(draw, about, draw.pick(left), False).question
 
 
 def context(draw: Draw) -> Exchange:
-    n, m = draw.filling(items("persons")), draw.pick(items("persons"))
-    c, y = draw.filling(items("cities")), draw.number(1900, 2024)
-    company = (
-        draw.filling(
-            (
-                "Nordlicht",
-                "Bluefin",
-                "Maple",
-                "Orbit",
-                "Kestrel",
-                "Tandem",
-                "Juniper",
-                "Quartz",
-                "Lumen",
-                "Harbor",
-                "Pine",
-                "Vega",
-            )
-        )
-        + " "
-        + draw.pick(("Labs", "Foods", "Motors", "Books", "Systems", "Games"))
+    count = draw.weighted(
+        (38, draw.number(1, 3)), (27, draw.number(4, 8)), (20, draw.number(9, 18)), (12, draw.number(24, 42))
     )
-    item, price, day = draw.filling(items("items")), draw.number(3, 99), draw.pick(items("weekdays"))
-    hour, pet, food, colour = (
-        draw.number(6, 11),
-        draw.filling(items("pets")),
-        draw.pick(items("foods")),
-        draw.pick(items("colours")),
-    )
-    facts = (
-        (
-            f"{company} was founded in {y} by {n}.",
-            (
-                (f"Who founded {company}?", n, f"{n} founded {company}."),
-                (f"When was {company} founded?", str(y), f"{company} was founded in {y}."),
-            ),
-        ),
-        (
-            f"The office of {company} is in {c}.",
-            (
-                (f"Where is the office of {company}?", c, f"The office is in {c}."),
-                ("Where is the office?", c, f"The office is in {c}."),
-            ),
-        ),
-        (
-            f"The shop opens at {hour} and is closed on {day}.",
-            (
-                ("When does the shop open?", str(hour), f"The shop opens at {hour}."),
-                ("On which day is the shop closed?", day, f"The shop is closed on {day}."),
-            ),
-        ),
-        (
-            f"The {item} costs {price} euros.",
-            (
-                (f"How much is the {item}?", f"{price} euros", f"The {item} costs {price} euros."),
-                (f"What does the {item} cost?", f"{price} euros", f"It costs {price} euros."),
-            ),
-        ),
-        (
-            f"{m} has {with_article(pet)} and likes {food}.",
-            (
-                (f"What does {m} like?", food, f"{m} likes {food}."),
-                (f"Which animal does {m} have?", with_article(pet), f"{m} has {with_article(pet)}."),
-            ),
-        ),
-        (
-            f"{n} lives in {c} and drives a {colour} car.",
-            (
-                (f"Where does {n} live?", c, f"{n} lives in {c}."),
-                (f"What color is {n}'s car?", colour, f"The car is {colour}."),
-                (f"Who lives in {c}?", n, f"{n} lives in {c}."),
-            ),
-        ),
-    )
-    chosen = draw.some(facts, draw.weighted((4, 1), (4, 2), (2, 3)))
-    text = " ".join(fact[0] for fact in chosen)
-    system = ""
-    if draw.chance(0.15):
-        left = [fact for fact in facts if fact not in chosen]
-        question = draw.pick(draw.pick(left)[1])[0]
+    groups = told_facts(draw, count)
+    numbered = len(groups) > 1 and draw.chance(0.22)
+    text = laid_out(draw, groups, numbered, count > 8)
+    there = not draw.chance(0.25)
+    place = draw.number(0, len(groups) - 1)
+    told = draw.pick(groups[place])
+    question = told.question if there else missing(draw, groups)
+    form = draw.weighted((7, "ask"), (2, "system"), (1 if numbered else 0, "cite"))
+    system = draw.ask("context", form, calm=True, x=text) if form != "ask" else ""
+    if form == "ask":
         ask = draw.ask("context", x=text, q=question)
+    else:
+        ask = question[0].lower() + question[1:].rstrip("?") if draw.chance(0.15) else question
+    if not there:
+        think = "I look for it in the text. It is not there."
+        return Exchange(ask, "The text does not say.", think, system=system, check="does not say", solo=True)
+    think = f"The text says: {told.sentence}"
+    if form == "cite":
+        answer, check = f"{told.whole} [{place + 1}]", f"{told.short}&{place + 1}"
         return Exchange(
-            ask,
-            "The text does not say.",
-            "I look for it in the text. It is not there.",
-            check="does not say",
-            solo=True,
+            ask, answer, f"Passage {place + 1} says: {told.sentence}", system=system, check=check, solo=True
         )
-    question, short, whole = draw.pick(draw.pick(chosen)[1])
-    source = next(fact[0] for fact in chosen if any(q[0] == question for q in fact[1]))
-    ask = draw.ask("context", x=text, q=question)
-    answer = draw.weighted((5, whole), (1.5, capital_letter(short) + "."))
-    return Exchange(ask, answer, f"The text says: {source}", short=capital_letter(short), system=system, check=short)
+    answer = draw.weighted((8, told.whole), (1, capital_letter(told.short) + "."))
+    short = capital_letter(told.short)
+    return Exchange(ask, answer, think, short=short, system=system, check=told.short, solo=bool(system) or count > 8)
