@@ -54,6 +54,13 @@ class Key(Fact):
     open_paths: tuple[str, ...] = ()
 
 
+class Asked(Fact):
+    """Fields that an answer has only where `when` holds; a stream has them in its last chunk."""
+
+    when: When
+    extra: dict[str, Any]
+
+
 class ReasoningShown(Fact):
     """How the working is shown when `when` holds."""
 
@@ -74,6 +81,13 @@ class Response(Fact):
     reasoning_as: where the working goes: its own field, or a part of a `content` that becomes a list (reasoning_part,
     in which {working} is filled).  reasoning_shown: the first rule that holds says how the working is shown: 'field',
     'raw' (inside <think> tags in the content) or 'hidden'.  logprobs_null: whether a choice without logprobs says so.
+    reasoning_extra: further fields beside the reasoning field, {working} filled.  asked_extra: fields that a request
+    field asks for.  whole_headers: headers of answers that are not streamed; in all {id}, {prompt}, {cached}, {total_s}
+    and {first_token_s}.  model_list: the list of models, {entries} and {count} filled.  Also filled: {host}, who
+    answered behind a router, {native_finish_reason}, its word, {prompt_usd}, {completion_usd} and, in `id`, {now}.
+    tool_call_id: as `id`, with {number} for the call's index in two digits.  tool_call: a call, in which {id}, {index},
+    {name} and {arguments} are filled.  content_beside_calls: what `content` is where the answer has calls and no text.
+    finish_named: the finish_reason where the request named the tool to be called.
     """
 
     id: str
@@ -93,12 +107,23 @@ class Response(Fact):
     reasoning_as: Literal["field", "content parts"] = "field"
     reasoning_part: dict[str, Any] = {}
     reasoning_shown: tuple[ReasoningShown, ...] = ()
+    reasoning_extra: dict[str, Any] = {}
+    asked_extra: tuple[Asked, ...] = ()
     thinking_counted: Names = ()  # families whose answers count thinking even when there was none
     tool_call_id: str = "call_{base62:24}"
     call_extra: dict[str, Any] = {}  # further fields of a tool call
+    tool_call: dict[str, Any] = {
+        "id": "{id}",
+        "type": "function",
+        "function": {"name": "{name}", "arguments": "{arguments}"},
+    }
+    content_beside_calls: Literal["null", "empty", "absent"] = "null"
+    finish_named: str = "tool_calls"
     headers: dict[str, str] = {}
+    whole_headers: dict[str, str] = {}
     error_headers: dict[str, str] = {}
     content_type: str = "application/json"
+    model_list: dict[str, Any] = {"object": "list", "data": "{entries}"}
     model_entry: dict[str, Any] = {"id": "{id}", "object": "model", "created": "{created}", "owned_by": "{owned_by}"}
 
 
@@ -111,6 +136,11 @@ class Stream(Fact):
     the first chunk, at any pace.  first_delta: of the chunk that opens a choice, null where there is none.
     delta_extra: what every delta has.  padding_from: the characters that the padding is the beginning of.
     reasoning_part: a piece of working where it is a part of the content.
+    usage_choice: whether the chunk with usage repeats the closing choice.  usage_chunk_extra: its further fields.
+    debug: whether `debug.echo_upstream_body` is answered, with a chunk of its own before the others.
+    tool_calls: whether a call's arguments come piece by piece, or the call in one chunk.  tool_call: a call's first
+    chunk, by default its index and what `response.tool_call` says.  first_delta_calls: the opening delta of an answer
+    that begins with a call, by default first_delta.
     """
 
     usage_in: Literal["own chunk", "last chunk", "first and last event"]
@@ -125,8 +155,14 @@ class Stream(Fact):
     last_chunk_extra: dict[str, Any] = {}
     choice_extra: dict[str, Any] = {}
     logprobs_null: bool = True
+    usage_choice: Literal["none", "repeated"] = "none"
+    usage_chunk_extra: dict[str, Any] = {}
+    debug: bool = False
     order: dict[Literal["chunk", "choice"], tuple[str, ...]] = {}
     reasoning_part: dict[str, Any] = {}
+    tool_calls: Literal["deltas", "whole"] = "deltas"
+    tool_call: dict[str, Any] | None = None
+    first_delta_calls: dict[str, Any] | None = None
     opening: str | None = None
     padding: str | None = None  # name of a field that holds random padding
     padding_from: str | None = None
@@ -197,6 +233,17 @@ class ThinkingSwitch(Fact):
     on: tuple[Any, ...] = ()  # what turns it on in a model that thinks on request
 
 
+class Routing(Fact):
+    """How a router finds a model and its host.
+
+    default_model: what answers where a request names none.  shortcuts: words after a model's colon that choose among
+    its hosts only.
+    """
+
+    default_model: str
+    shortcuts: Names = ()
+
+
 class MessageRule(Fact):
     """An order of messages that is refused: a message of `roles` that follows one of `after`, comes last, or is there.
 
@@ -236,7 +283,10 @@ class Provider(Fact):
     parameters: dict[str, Parameter]
     unknown_parameter: Treatment
     thinking_switch: ThinkingSwitch | None = None
+    routing: Routing | None = None
     roles: tuple[str, ...] = ("system", "user", "assistant", "tool")
+    tool_choices: tuple[str, ...] = ("none", "auto", "required")  # its words for tool_choice
+    arguments: Names = ("string",)  # JSON types of a call's arguments in a message
     default_tag: str | None = None
     served_context_tokens: int | None = None
     overflow: Literal["refused", "cut"] = "refused"

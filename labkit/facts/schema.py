@@ -112,7 +112,7 @@ class When(BaseModel):
     """When a case holds: every field given must hold.
 
     body: fields of the request and the value each must have; `reasoning.exclude` is a field inside an object.
-    sent: fields that the request must have at all.
+    sent: fields that the request must have at all.  unsupported: parameters that the model lacks (`supports`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -121,6 +121,7 @@ class When(BaseModel):
     thinking: bool | None = None
     body: dict[str, Any] = {}
     sent: Names = ()
+    unsupported: Names = ()
 
     def holds(self, model: ModelFacts, *, thinking: bool, body: Mapping[str, Any]) -> bool:
         """Whether this case applies to a request for `model`."""
@@ -130,6 +131,7 @@ class When(BaseModel):
             and (self.thinking is None or self.thinking == thinking)
             and all(field_at(body, name) == value for name, value in self.body.items())
             and all(field_at(body, name) is not None for name in self.sent)
+            and not any(name in model.supports for name in self.unsupported)
         )
 
 
@@ -148,6 +150,7 @@ class Treatment(Fact):
     minimum: float | None = None
     maximum: float | None = None
     exclusive_minimum: float | None = None
+    up_to_model: bool = True  # where max_tokens has no maximum: whether the model's own output limit is one
     max_items: int | None = None
     items: Names = ()  # JSON types of a list's items
     fields: dict[str, Parameter] = {}  # an object's own fields, judged as parameters called `thinking.type`
@@ -247,6 +250,8 @@ class ModelFacts(Fact):
 
     thinking: whether it reasons first ('never', 'always', 'by default', to be switched off, or 'on request').
     family: the word by which parameters' cases name it. roles: what a lesson may want it for.
+    hosts: who serves it behind a router, the usual one first.  native_words: what that host calls a finish_reason.
+    supports: the parameters that a router's catalogue names for it.
     """
 
     id: str = ""
@@ -256,6 +261,9 @@ class ModelFacts(Fact):
     alias_of: str | None = None
     snapshot: str | None = None  # the dated id that answers carry
     family: str = "classic"
+    hosts: Names = ()
+    native_words: dict[str, str] = {}
+    supports: Names = ()
     thinking: Literal["never", "always", "by default", "on request"] = "never"
     roles: tuple[str, ...] = ()
     owned_by: str | None = None
