@@ -57,6 +57,23 @@ class CallPart:
     closed: bool = False
 
 
+@dataclass
+class MadeCall:
+    """One call as it grows: its parts put together."""
+
+    name: str
+    arguments: str = ""
+    closed: bool = False
+
+    @staticmethod
+    def grow(calls: list[MadeCall], part: CallPart) -> None:
+        """Take `part` into the calls of its choice."""
+        if part.index == len(calls):
+            calls.append(MadeCall(part.name))
+        calls[part.index].arguments += part.arguments
+        calls[part.index].closed = part.closed
+
+
 class Impossible(Exception):
     """No text can meet this schema, or the lab cannot tell which would.
 

@@ -6,15 +6,17 @@ Source: https://github.com/openai/openai-openapi, CreateChatCompletionResponse a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import ModelFacts, PeakPrices, Prices, edge, fill
+from labkit.sim.calls import MadeCall
 from labkit.sim.draws import Ids, digest, to_json
 from labkit.sim.engine import Part, TokenShare
+from labkit.sim.openai_calls import CallShape
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Choice:
     finish_reason: str | None = None
     shares: list[TokenShare] = field(default_factory=list)
     working_shares: list[TokenShare] = field(default_factory=list)
+    calls: list[MadeCall] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
         """Take `part` in."""
@@ -38,6 +41,8 @@ class Choice:
         self.shares += part.shares[part.thinking :]
         self.working_shares += part.shares[: part.thinking]
         self.finish_reason = part.finish_reason or self.finish_reason
+        for call in part.calls:
+            MadeCall.grow(self.calls, call)
 
 
 class Shape:
@@ -45,6 +50,8 @@ class Shape:
 
     thinking: whether it reasons first.  logprobs: whether they were asked for.  shown: how the working is.
     request_id, seed: what the answer says of them.  prices: those in force, None when unknown.
+    named: whether the request named the tool to be called.  host: who answers behind a router.
+    body: the request, for what an answer has only when it is asked for.
     """
 
     def __init__(
@@ -60,10 +67,13 @@ class Shape:
         request_id: str | None = None,
         seed: int | None = None,
         prices: Prices | PeakPrices | None = None,
+        named: bool = False,
+        host: str | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> None:
         self.response, self.stream = provider.response, provider.stream
         self.thinking, self.logprobs, self.shown, self._ids = thinking, logprobs, shown, ids
-        self.id = ids.form(self.response.id)
+        self.id = ids.form(str(fill(self.response.id, {"now": created})))
         self.created = created
         self.model = model.snapshot if self.response.model == "snapshot" and model.snapshot else model.id
         self.fingerprint = fingerprint(provider, model)
@@ -74,7 +84,12 @@ class Shape:
             "seed": seed,
             "model": self.model,
             "provider": provider.label,
+            "host": host or next(iter(model.hosts), None),
         }
+        self._native_words = model.native_words
+        asked = (rule for rule in self.response.asked_extra if rule.when.holds(model, thinking=thinking, body=body or {}))
+        self._asked_extra: dict[str, Any] = {name: value for rule in asked for name, value in rule.extra.items()}
+        self._named, self._calls = named, CallShape(self.response, self.stream, ids)
         self._raw_open: set[int] = set()  # choices whose <think> is open
 
     def whole(self, choices: Sequence[Choice], prompt_tokens: int) -> dict[str, Any]:
@@ -88,20 +103,19 @@ class Shape:
         body["choices"] = [self._choice(index, choice) for index, choice in enumerate(choices)]
         body["usage"] = self.usage(choices, prompt_tokens)
         body |= {**self._filled(self.response.extra), **self._fingerprint()}
+        body |= self._filled(self._asked_extra, **self.counts(choices, prompt_tokens))
         return ordered(body, self.response.order.get("body", ()))
 
     def usage(self, choices: Sequence[Choice], prompt_tokens: int) -> dict[str, Any]:
         """Tokens, as this provider reports them. The lab keeps no cache of prompts: nothing is ever read from one."""
-        completion, reasoning = sum(c.tokens for c in choices), sum(c.thinking for c in choices)
+        completion = sum(c.tokens for c in choices)
         extra = {**self.response.usage, **(self.response.thinking_usage if self.thinking else {})}
         counts = {
             "prompt_tokens": prompt_tokens,
             "completion_tokens": completion,
             "total_tokens": prompt_tokens + completion,
         }
-        values = {"prompt": prompt_tokens, "completion": completion, "total": counts["total_tokens"]}
-        values |= {"cached": 0, "missed": prompt_tokens, "reasoning": reasoning}
-        filled: dict[str, Any] = fill(extra, {**values, **self._costs(prompt_tokens, completion), **self._words})
+        filled: dict[str, Any] = fill(extra, {**self.counts(choices, prompt_tokens), **self._words})
         if "prompt_tokens" in filled:
             return filled
         order = [
@@ -110,17 +124,30 @@ class Shape:
         ]  # as recorded: details before a provider's own counts
         return {**counts, **{k: filled[k] for k in order if k in filled}, **filled}
 
-    def _costs(self, prompt: int, completion: int) -> dict[str, float]:
+    def counts(self, choices: Sequence[Choice], prompt_tokens: int) -> dict[str, Any]:
+        """What facts may say of an answer in numbers: tokens, seconds, money."""
+        completion, reasoning = sum(c.tokens for c in choices), sum(c.thinking for c in choices)
+        values = {"prompt": prompt_tokens, "completion": completion, "total": prompt_tokens + completion}
+        values |= {"cached": 0, "missed": prompt_tokens, "reasoning": reasoning}
+        return {**values, **self._costs(prompt_tokens, completion)}
+
+    def _costs(self, prompt: int, completion: int) -> dict[str, float | None]:
         """What the answer cost in money and in seconds of the provider's machines, as its facts have them."""
         speed, prices, costs = self._speed, self._prices, dict[str, float]()
         costs["prompt_s"] = prompt / speed.prompt_tokens_per_s if speed.prompt_tokens_per_s else 0.0
         costs["completion_s"] = completion / speed.tokens_per_s
         costs["queue_s"] = max(0.0, speed.first_token_s - costs["prompt_s"])
         costs["total_s"] = costs["prompt_s"] + costs["completion_s"]
-        if prices and prices.input_usd_per_mtok is not None and prices.output_usd_per_mtok is not None:
-            usd = prompt * prices.input_usd_per_mtok + completion * prices.output_usd_per_mtok
-            costs["cost_usd"] = float(usd / 1_000_000)
-        return {name: round(value, 9) for name, value in costs.items()}
+        costs |= {"first_token_s": speed.first_token_s, "elapsed_s": speed.first_token_s + costs["completion_s"]}
+        said: dict[str, float | None] = {name: round(value, 9) for name, value in costs.items()}
+        per_mtok = (prices.input_usd_per_mtok, prices.output_usd_per_mtok) if prices else (None, None)
+        prompt_usd, completion_usd = (
+            None if price is None else count * price / 1_000_000
+            for count, price in zip((prompt, completion), per_mtok, strict=True)
+        )
+        total_usd = None if prompt_usd is None or completion_usd is None else prompt_usd + completion_usd
+        money = {"prompt_usd": prompt_usd, "completion_usd": completion_usd, "cost_usd": total_usd}
+        return said | {name: None if usd is None else round(float(usd), 12) or 0 for name, usd in money.items()}
 
     def _filled(self, template: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Further fields of an answer, their words filled and their ids drawn."""
@@ -128,7 +155,16 @@ class Shape:
         return filled
 
     def _finish(self, reason: str | None) -> str | None:
+        if reason == "tool_calls" and self._named:
+            reason = self.response.finish_named
         return self.response.finish_words.get(reason, reason) if reason else None
+
+    def _reasons(self, reason: str | None) -> dict[str, str | None]:
+        """The words of a choice's further fields: why it ended, and what the host behind a router calls that."""
+        return {
+            "finish_reason": reason,
+            "native_finish_reason": self._native_words.get(reason, reason) if reason else None,
+        }
 
     def _choice(self, index: int, choice: Choice) -> dict[str, Any]:
         content: Any = choice.text
@@ -140,6 +176,10 @@ class Shape:
             message["content"] = [fill(self.response.reasoning_part, {"working": choice.working}), *text]
         elif self.thinking and self.shown == "field" and self.response.reasoning_field:
             message[self.response.reasoning_field] = choice.working
+            message |= fill(self.response.reasoning_extra, {"working": choice.working})
+        if choice.calls:
+            self._beside_calls(message)
+            message["tool_calls"] = self._calls.whole(choice.calls)
         extra = self.response.message_extra
         message |= {name: value for name, value in extra.items() if name not in message}
         shown = {
@@ -150,14 +190,23 @@ class Shape:
         }
         if shown["logprobs"] is None and not self.response.logprobs_null:
             del shown["logprobs"]
-        shown |= self._filled(self.response.choice_extra, finish_reason=choice.finish_reason)
+        shown |= self._filled(self.response.choice_extra, **self._reasons(choice.finish_reason))
         return ordered(shown, self.response.order.get("choice", ()))
+
+    def _beside_calls(self, message: dict[str, Any]) -> None:
+        """What `content` becomes beside calls, where the answer has no text."""
+        if message["content"] == "" and self.response.content_beside_calls == "absent":
+            del message["content"]
+        elif message["content"] == "" and self.response.content_beside_calls == "null":
+            message["content"] = None
 
     # --- streamed -----------------------------------------------------------------------------------------------
 
-    def first_chunk(self, index: int, *, include_usage: bool) -> dict[str, Any] | None:
-        """The chunk that opens a choice: its role, no text; None where the first text does."""
-        delta = self.stream.first_delta
+    def first_chunk(self, part: Part, *, include_usage: bool) -> dict[str, Any] | None:
+        """The chunk that opens the choice of `part`: its role, no text; None where the first text does."""
+        delta, index = self.stream.first_delta, part.choice
+        if part.calls and not part.text:
+            delta = self.stream.first_delta_calls or delta
         delta = (self.stream.first_delta_thinking or delta) if self.thinking else delta
         if delta is None:
             return None
@@ -180,6 +229,8 @@ class Shape:
             chunks.append(
                 self._chunk(part.choice, delta, logprobs=self._logprobs(shares, ()), include_usage=include_usage)
             )
+        for delta in self._calls.deltas(part):
+            chunks.append(self._chunk(part.choice, delta, include_usage=include_usage))
         return chunks
 
     def last_chunk(self, index: int, finish_reason: str | None, *, include_usage: bool) -> dict[str, Any]:
@@ -189,10 +240,14 @@ class Shape:
             delta[self.response.reasoning_field] = None
         return self._chunk(index, delta, finish_reason=finish_reason, include_usage=include_usage)
 
-    def closed(self, chunk: dict[str, Any], usage: dict[str, Any], *, with_usage: bool) -> dict[str, Any]:
+    def closed(
+        self, chunk: dict[str, Any], choices: Sequence[Choice], prompt_tokens: int, *, with_usage: bool
+    ) -> dict[str, Any]:
         """The last chunk of all, with what a provider says only there. with_usage: whether its usage is there too."""
+        usage = self.usage(choices, prompt_tokens)
         extra = self._filled(self.stream.last_chunk_extra, usage=usage)
-        return {**chunk, **extra, **({"usage": usage} if with_usage else {})}
+        asked = self._filled(self._asked_extra, **self.counts(choices, prompt_tokens))
+        return {**chunk, **extra, **({"usage": usage} if with_usage else {}), **asked}
 
     def _shows(self) -> bool:
         """Whether this provider has a place for the working."""
@@ -207,11 +262,20 @@ class Shape:
         if self.response.reasoning_as == "content parts":
             return {"content": [fill(self.stream.reasoning_part, {"working": part.working})]}
         assert name is not None
-        return {"content": None, name: part.working} if self._both() else {name: part.working}
+        delta = {"content": None, name: part.working} if self._both() else {name: part.working}
+        return delta | fill(self.response.reasoning_extra, {"working": part.working})
 
-    def usage_chunk(self, usage: dict[str, Any]) -> dict[str, Any]:
-        """A chunk with usage and no choices."""
-        return {**self._head(), "choices": [], "usage": usage}
+    def usage_chunk(self, usage: dict[str, Any], closing: dict[str, Any]) -> dict[str, Any]:
+        """A chunk with usage. closing: the chunk before it, whose choice it repeats where the provider does so."""
+        repeated = self.stream.usage_choice == "repeated"
+        extra = self._filled(self.stream.usage_chunk_extra)
+        chunk = {**self._head(), **extra, "choices": closing["choices"] if repeated else [], "usage": usage}
+        return ordered(chunk, self.stream.order.get("chunk", ()))
+
+    def debug_chunk(self, upstream: Mapping[str, Any]) -> dict[str, Any]:
+        """A chunk that shows what a router sent on. upstream: the request as the host had it."""
+        chunk = {**self._head(), "choices": [], "debug": {"echo_upstream_body": dict(upstream)}}
+        return ordered(chunk, self.stream.order.get("chunk", ()))
 
     def event(self, chunk: dict[str, Any], *, padded: bool = True) -> bytes:
         """A chunk as it goes over the wire.
@@ -245,7 +309,7 @@ class Shape:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": self._finish(finish_reason)}
         if logprobs is None and not self.stream.logprobs_null:
             del choice["logprobs"]
-        choice |= self._filled(self.stream.choice_extra, finish_reason=finish_reason)
+        choice |= self._filled(self.stream.choice_extra, **self._reasons(finish_reason))
         chunk = {**self._head(), "choices": [ordered(choice, self.stream.order.get("choice", ()))]}
         chunk = ordered(chunk, self.stream.order.get("chunk", ()))
         null = self.stream.usage_null
@@ -305,7 +369,9 @@ def fingerprint(provider: Provider, model: ModelFacts) -> str | None:
 
 def model_list(provider: Provider, models: Sequence[ModelFacts]) -> dict[str, Any]:
     """What GET /models answers."""
-    return {"object": "list", "data": [model_entry(provider, model) for model in models]}
+    entries = [model_entry(provider, model) for model in models]
+    listed: dict[str, Any] = fill(provider.response.model_list, {"entries": entries, "count": len(entries)})
+    return listed
 
 
 def model_entry(provider: Provider, model: ModelFacts) -> dict[str, Any]:
@@ -319,6 +385,7 @@ def model_entry(provider: Provider, model: ModelFacts) -> dict[str, Any]:
         "max_output_tokens": model.max_output_tokens,
         "retired": model.retired,
         "thinks": model.thinking != "never",
+        "supports": list(model.supports),
         "aliases": [m.id for m in provider.models.values() if m.id != model.id and main(m) == main(model)],
         "input_usd_per_token": per_token(prices.input_usd_per_mtok if prices else None),
         "output_usd_per_token": per_token(prices.output_usd_per_mtok if prices else None),

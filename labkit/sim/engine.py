@@ -116,7 +116,7 @@ class Part:
 
     @property
     def visible(self) -> bool:
-        """Whether there is anything to show yet: not while a character, a stop string or a call's name is incomplete."""
+        """Whether there is anything to show: not while a character, a stop string or a call's name is incomplete."""
         return bool(self.working or self.text or self.calls or self.shares or self.finish_reason)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labkit.errors import ServerError
 from labkit.facts.schema import ModelFacts
@@ -33,8 +34,8 @@ class Answered:
         if self._signs_wanted():
             headers = {"content-type": self.call.provider.response.content_type, **self._headers()}
             return Reply(200, headers, self._signs_and_body(steps), self._lab_headers())
-        _, body = await self._body(steps)
-        headers = {"content-type": self.call.provider.response.content_type, **self._headers()}
+        choices, body = await self._body(steps)
+        headers = {"content-type": self.call.provider.response.content_type, **self._headers(choices)}
         return Reply(200, headers, body, self._lab_headers())
 
     async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
@@ -89,7 +90,9 @@ class Answered:
             while await pace.before_first(stream.keep_alive_every_s) > 0:
                 yield f"{stream.keep_alive}\n\n".encode()
         await pace.until(1)
-        choices = [Choice() for _ in range(self.ask.n)]
+        if stream.debug and (self.call.record.params.get("debug") or {}).get("echo_upstream_body"):
+            yield shape.event(shape.debug_chunk(self._sent_on()), padded=padded)
+        choices, last = [Choice() for _ in range(self.ask.n)], dict[str, Any]()
         opened, open_choices = set[int](), self.ask.n
         async for part in steps:
             if not isinstance(part, Part):
@@ -97,9 +100,9 @@ class Answered:
             choice = choices[part.choice]
             choice.add(part)
             await pace.until(choice.tokens)
-            if part.choice not in opened:
+            if part.choice not in opened and part.visible:
                 opened.add(part.choice)
-                if first := shape.first_chunk(part.choice, include_usage=asked):
+                if first := shape.first_chunk(part, include_usage=asked):
                     yield shape.event(first, padded=padded)
             for chunk in shape.chunk(part, include_usage=asked):
                 yield shape.event(chunk, padded=padded)
@@ -108,17 +111,29 @@ class Answered:
                 last = shape.last_chunk(part.choice, part.finish_reason, include_usage=asked)
                 if not open_choices:
                     with_usage = usage_wanted and stream.usage_in == "last chunk"
-                    last = shape.closed(last, shape.usage(choices, self.start.prompt_tokens), with_usage=with_usage)
+                    last = shape.closed(last, choices, self.start.prompt_tokens, with_usage=with_usage)
                 yield shape.event(last, padded=padded)
         _need_all(choices)
         if usage_wanted and stream.usage_in == "own chunk":
-            yield shape.event(shape.usage_chunk(shape.usage(choices, self.start.prompt_tokens)), padded=padded)
+            usage = shape.usage(choices, self.start.prompt_tokens)
+            yield shape.event(shape.usage_chunk(usage, last), padded=padded)
         self._note_in_record(choices)
         late = f": x-lab-late-ms={pace.late_ms}\n\n" if pace.late_ms else ""
         yield f"data: [DONE]\n\n{late}".encode()  # a comment after the end: readers of the stream never see it
 
-    def _headers(self) -> dict[str, str]:
-        return provider_headers(self.call, self.call.provider.response.headers, compute_s=self.pace.spent_s)
+    def _sent_on(self) -> dict[str, Any]:
+        """The request as a router hands it to the host: without what is the router's own or has no effect."""
+        own = ("debug", "provider", "models", "stream_options")
+        params = {name: value for name, value in self.call.record.params.items() if name not in own}
+        messages = (self.call.record.body or {}).get("messages")
+        return {"model": self.model.id.partition("/")[2] or self.model.id, "messages": messages, **params}
+
+    def _headers(self, choices: Sequence[Choice] = ()) -> dict[str, str]:
+        """The provider's headers. choices: those of a whole answer, of which some say more."""
+        response = self.call.provider.response
+        words = {"id": self.shape.id, **self.shape.counts(choices, self.start.prompt_tokens)}
+        forms = {**response.headers, **(response.whole_headers if choices else {})}
+        return provider_headers(self.call, forms, compute_s=self.pace.spent_s, **words)
 
     def _lab_headers(self) -> dict[str, str]:
         lab: dict[str, str] = {"x-lab-model": self.model.spoken_by}
