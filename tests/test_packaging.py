@@ -69,7 +69,7 @@ def without_marker(entry: str) -> str:
 
 def test_the_learners_lock_holds_no_test_tool() -> None:
     only_for_tests = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["test"]}
-    shared = {"packaging", "psutil"}  # Jupyter needs them too
+    shared = {"jsonschema", "packaging", "psutil"}  # Jupyter needs them too
     assert set(entries(LEARNER)) & only_for_tests == shared
 
 
@@ -95,9 +95,10 @@ def test_lab_py_asks_for_the_pythons_that_pyproject_names() -> None:
 def test_environment_yml_asks_for_what_pyproject_does() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *packages, last = environment["dependencies"]
-    assert last == {"pip": ["-e ."]}
+    *from_pypi, itself = last["pip"]
+    assert itself == "-e ."
     conda = {}
-    for line in packages:
+    for line in [*packages, *from_pypi]:
         name, _, bounds = line.partition(" ")
         conda[CONDA_NAMES.get(name, name)] = SpecifierSet(bounds)
     assert conda.pop("python") == SpecifierSet(PROJECT["requires-python"])
