@@ -43,7 +43,7 @@ def read_messages(provider: Provider, messages: list[Any], place: Mapping[str, A
         role = message.get("role")
         if not isinstance(role, str):
             raise _wrong(provider, f"{at}.role", role, "string", index=index, **place)
-        if role not in provider.roles:
+        if provider.roles and role not in provider.roles:
             plain = ", ".join(f"'{known}'" for known in provider.roles)
             serde = ", ".join(f"`{known}`" for known in provider.roles)
             raise refuse(
@@ -64,14 +64,16 @@ def read_messages(provider: Provider, messages: list[Any], place: Mapping[str, A
         calls = message.get("tool_calls")
         if calls is not None and not (isinstance(calls, list) and all(isinstance(call, dict) for call in calls)):
             raise _wrong(provider, f"{at}.tool_calls", calls, "array", **said)
-        if calls:
-            notes.append("tool calls in the conversation are not shown to the model yet")
-        turns.append(Message(role, _text(provider, message, at, bool(calls), notes, said)))
+        if calls == [] and "tools_empty" in provider.errors:
+            raise refuse(provider, "tools_empty", param=f"{at}.tool_calls", input=calls, **said)
+        past = tuple(_past_call(provider, call, f"{at}.tool_calls[{i}]", said) for i, call in enumerate(calls or ()))
+        turns.append(Message(role, _text(provider, message, at, bool(calls), notes, said), past))
     _check_order(provider, messages, place)
+    _check_answers(provider, messages, place)
     return turns, list(dict.fromkeys(notes))
 
 
-def _past_call(provider: Provider, call: dict[str, Any], at: str, place: Mapping[str, int]) -> PastCall:
+def _past_call(provider: Provider, call: dict[str, Any], at: str, place: Mapping[str, Any]) -> PastCall:
     need(provider, call, "id", at, "string", place)
     function = need(provider, call, "function", at, "object", place)
     name = need(provider, function, "name", f"{at}.function", "string", place)
@@ -84,7 +86,7 @@ def _past_call(provider: Provider, call: dict[str, Any], at: str, place: Mapping
     return PastCall(name, arguments)
 
 
-def _check_answers(provider: Provider, messages: list[Any], place: Mapping[str, int]) -> None:
+def _check_answers(provider: Provider, messages: list[Any], place: Mapping[str, Any]) -> None:
     """Raise Refused where a tool answers no call, or a call has no answer, and the provider minds."""
     pending: list[str] | None = None  # the ids of the calls that are to be answered; None where no tool may speak
     for index, message in enumerate([*messages, {"role": ""}]):

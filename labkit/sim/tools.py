@@ -19,7 +19,7 @@ from labkit.sim.refusal import Refused, fits, refuse, shown, type_words
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}", re.ASCII)
 
-Place = Mapping[str, int]
+Place = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,9 @@ def _check_schema(provider: Provider, tool: Tool, index: int, place: Place) -> N
     if wrong:
         raise _bad_schema(provider, "strict_tool", tool, index, wrong, place)
     named = tool.parameters.get("properties", {})
+    if "strict_tool" in provider.errors and kind == "object" and "properties" not in tool.parameters:
+        why = "In context=(), object schema missing properties."
+        raise _bad_schema(provider, "schema_tool", tool, index, why, place)
     if not isinstance(named, dict):
         why = f"{shown(named)} is not of type 'object'."
         raise _bad_schema(provider, "schema_tool", tool, index, why, place)
