@@ -134,7 +134,7 @@ def test_ci_runs_the_learners_command_and_insists_on_the_browser() -> None:
 
 # --- for every system ------------------------------------------------------------------------------------------------
 
-SYSTEMS = {"Windows": "x86_64-pc-windows-msvc", "macOS": "aarch64-apple-darwin", "Linux": "x86_64-manylinux_2_28"}
+SYSTEMS = {"Windows": "x86_64-pc-windows-msvc", "macOS": "aarch64-apple-darwin", "Linux": "x86_64-manylinux_2_31"}
 MARKERS = {
     "Windows": {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows"},
     "macOS": {"sys_platform": "darwin", "os_name": "posix", "platform_system": "Darwin"},
