@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from labkit.errors import LabError, ParameterError
 from labkit.sim.access import LOOPBACK
 from labkit.sim.body import LIMIT_BYTES, NotJson, read_json
-from labkit.sim.faults import KINDS
+from labkit.sim.faults import KINDS, kind_of
 from labkit.sim.world import World
 
 
@@ -79,7 +79,7 @@ def _add(world: World, fields: dict[str, Any], address: Callable[[str], tuple[st
     options = {name: value for name, value in fields.items() if name not in ("provider", "kind")}
     fault = world.faults.add(provider, kind, **options)
     about = fault.about()
-    if KINDS[kind].level == "address" and address is not None:
+    if kind_of(kind).level == "address" and address is not None:
         about["base_url"], about["sdk_base_url"] = address(provider)
     return about
 

@@ -24,6 +24,7 @@ from labkit.facts import Facts
 from labkit.facts.provider import Provider
 from labkit.facts.schema import Answer
 from labkit.sim.draws import digest
+from labkit.sim.refusal import CASES
 
 if TYPE_CHECKING:
     from labkit.sim.call import Call
@@ -79,6 +80,13 @@ KINDS: dict[str, Kind] = {
     "tls": Kind("the address says https where plain HTTP is spoken", "address"),
     "unknown_host": Kind("no computer has that name", "address"),
 }
+OWN = Kind("a case of this provider alone, in its own words", "instead", {"wait_s": 0.0})
+"""What a provider's facts have beside the usual cases is a kind too: spend_limit at Anthropic, say."""
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name, or of a provider's own case."""
+    return KINDS.get(name, OWN)
 
 
 @dataclass
@@ -177,7 +185,7 @@ class Faults:
 
     def address(self, provider: str) -> Fault | None:
         """The fault of the provider's address, the newest when there are several."""
-        found = [f for f in self.in_force() if f.provider == provider and KINDS[f.kind].level == "address"]
+        found = [f for f in self.in_force() if f.provider == provider and kind_of(f.kind).level == "address"]
         return found[-1] if found else None
 
     def turn(self, call: Call, level: str, fits: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
@@ -187,11 +195,11 @@ class Faults:
         """
         asked = self._of_header(call)
         if asked is not None:
-            return asked if KINDS[asked.kind].level == level and fits(asked) and self._still(call, asked) else None
+            return asked if kind_of(asked.kind).level == level and fits(asked) and self._still(call, asked) else None
         if call.method != "POST":
             return None
         for fault in reversed(self.in_force()):
-            if fault.provider == call.provider.id and KINDS[fault.kind].level == level and fits(fault):
+            if fault.provider == call.provider.id and kind_of(fault.kind).level == level and fits(fault):
                 with self._lock:
                     if fault.in_force(self._clock.now().timestamp()):
                         fault.used += 1
@@ -203,8 +211,7 @@ class Faults:
         if text is None:
             return None
         kind, times, options = read_header(text)
-        level = KINDS[kind].level if kind in KINDS else ""
-        if level == "address":
+        if kind_of(kind).level == "address":
             raise ParameterError(
                 f"{kind!r} happens before a header can be sent",
                 where=HEADER,
@@ -243,15 +250,16 @@ def read_header(text: str) -> tuple[str, int | None, dict[str, Any]]:
 
 def check(provider: Provider, kind: str, options: Mapping[str, Any], *, where: str = "fault") -> dict[str, Any]:
     """All options of a fault, those not given as they are unless said. Raises ParameterError for what cannot be."""
-    if kind not in KINDS:
-        right = f"{did_you_mean(kind, KINDS)} Faults there are: {', '.join(KINDS)}".strip()
+    kinds = [*KINDS, *(case for case in provider.errors if case not in CASES and case not in KINDS)]
+    if kind not in kinds:
+        right = f"{did_you_mean(kind, kinds)} Faults there are: {', '.join(kinds)}".strip()
         raise ParameterError(f"no fault is called {kind!r}", where=where, right=right)
-    known = KINDS[kind]
+    known = kind_of(kind)
     if known.level == "instead" and kind != "redirect" and answer_of(provider, kind) is None:
         raise ParameterError(
             f"how {provider.label} answers then is not known ({kind})",
             where=where,
-            right=f"Known are {', '.join(k for k in KINDS if k in provider.errors or k in PROXY)}",
+            right=f"Known are {', '.join(k for k in kinds if k in provider.errors or k in PROXY)}",
         )
     checked = dict(known.options)
     for name, value in options.items():
