@@ -267,3 +267,56 @@ def test_secrets_of_a_lab_cannot_be_read_from_its_repr(paid: Paid) -> None:
     assert held
     assert all(CANARY[:6] not in repr(value) + str(value) for value in held)
     assert Decimal(0) == lab.spent_usd
+
+
+# --- misbehaving on demand ------------------------------------------------------------------------------------------
+
+
+def test_a_fault_is_asked_for_in_a_block_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = Lab(pace="quick")
+    body = {"model": lab.model("openai"), "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+    with lab.client("openai") as client:
+        with lab.fault("openai", "overloaded", times=2) as fault:
+            assert [client.post("/chat/completions", json=body).status_code for _ in range(3)] == [503, 503, 200]
+            assert repr(fault) == "<Fault 1: openai overloaded, wait_s=0.0; 0 of 2 left, happened 2x>"
+        lab.fault("openai", "cut")
+        assert [one.kind for one in lab.faults()] == ["cut"]
+    assert Lab(pace="quick").faults() == []
+
+
+def test_a_fault_of_the_address_changes_the_address_and_lab_client_meets_it() -> None:
+    lab = Lab(pace="quick")
+    good = lab.url("openai")
+    for kind in ("refused", "unknown_host", "tls"):
+        with lab.fault("openai", kind):
+            assert lab.url("openai") != good
+            with lab.client("openai") as client, pytest.raises(httpx.ConnectError):
+                client.get("/models")
+            assert lab.log[-1].error
+    assert lab.url("openai") == good
+
+
+def test_an_account_of_another_tier_is_refused_sooner_and_the_clock_brings_it_back() -> None:
+    lab = Lab(pace="quick", tier={"openai": "free"})
+    body = {"model": lab.model("openai"), "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+    with lab.client("openai") as client:
+        answers = [client.post("/chat/completions", json=body) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        lab.clock.sleep(float(answers[-1].headers["retry-after"]))
+        assert client.post("/chat/completions", json=body).status_code == 200
+    with pytest.raises(ParameterError, match="Did you mean 'free'"):
+        Lab(tier={"openai": "fre"})
+
+
+def test_an_account_without_money_is_refused() -> None:
+    lab = Lab(pace="quick", credit_usd={"deepseek": 0})
+    body = {"model": lab.model("deepseek"), "messages": [{"role": "user", "content": "Hello"}]}
+    with lab.client("deepseek") as client:
+        assert client.post("/chat/completions", json=body).status_code == 402
+
+
+def test_a_live_provider_cannot_be_asked_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "sk-0123456789abcdef0123456789abcdef")
+    lab = Lab(live=["deepseek"], pace="quick")
+    with pytest.raises(ParameterError, match="DeepSeek is live"):
+        lab.fault("deepseek", "cut")

@@ -17,12 +17,13 @@ def failing(call: Call) -> Reply | None:
     if fault is None:
         return None
     call.record.fault, call.record.body = fault.kind, _body(call)
+    general, call.provider = call.provider, call.provider.face(call.path)
     if fault.kind == "redirect":
         return _elsewhere(call, fault)
     model = str(call.record.body.get("model") or "") if isinstance(call.record.body, dict) else ""
     if fault.kind == "rate_limit":
         return refusal(call, _limited(call, fault, model).answer)
-    own = answer_of(call.provider, fault.kind)
+    own = answer_of(call.provider, fault.kind) or answer_of(general, fault.kind)
     if own is not None and own is PROXY.get(fault.kind):  # the provider never saw the request: none of its headers
         return Reply(own.status, {name: str(value) for name, value in own.headers.items()}, str(own.text).encode())
     wait_s = int(fault.options.get("wait_s", 0))
