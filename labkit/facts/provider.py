@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -103,6 +104,7 @@ class Response(Fact):
     logprobs_null: bool = True
     usage: dict[str, Any] = {}
     thinking_usage: dict[str, Any] = {}
+    token_ids: bool = False  # whether logprobs name the tokens' numbers too
     reasoning_field: str | None = None
     reasoning_as: Literal["field", "content parts"] = "field"
     reasoning_part: dict[str, Any] = {}
@@ -124,6 +126,7 @@ class Response(Fact):
     error_headers: dict[str, str] = {}
     content_type: str = "application/json"
     model_list: dict[str, Any] = {"object": "list", "data": "{entries}"}
+    model_details: bool = False  # whether an entry of the list has the model's `details` too
     model_entry: dict[str, Any] = {"id": "{id}", "object": "model", "created": "{created}", "owned_by": "{owned_by}"}
 
 
@@ -147,6 +150,8 @@ class Stream(Fact):
     usage_when: Literal["asked", "always"]
     usage_null: Literal["always", "when asked", "never"] = "never"
     first_delta: dict[str, Any] | None
+    opening_fields: dict[str, Any] = {}  # of a choice's first delta where none opens it
+    reasoning_beside: dict[str, Any] = {}  # beside a piece of working
     first_delta_thinking: dict[str, Any] | None = None
     delta_extra: dict[str, Any] = {}
     last_delta: dict[str, Any] = {}
@@ -340,6 +345,11 @@ class Provider(Fact):
                 "raw": {**self.raw, **self.raw["native"]},
             }
         )
+
+    def face(self, path: str) -> Provider:
+        """The provider as a caller of `path` meets it: its own API has other fields and refusals."""
+        prefix = urlsplit(self.address.base_url).path.rstrip("/")
+        return self if path == prefix or path.startswith(prefix + "/") else self.natively()
 
     def thinks(self, model: ModelFacts, body: Mapping[str, Any]) -> bool:
         """Whether `model` reasons before it answers this request."""

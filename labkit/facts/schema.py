@@ -91,7 +91,7 @@ class Answer(Fact):
     def filled(self, values: Mapping[str, object]) -> Answer:
         """The same answer with every `{name}` that `values` knows replaced; other braces stay."""
         values = {**values, "hint": fill(self.hint, values) if values.get("nearest") else ""}
-        return self.model_copy(update={"body": fill(self.body, values), "text": fill(self.text, values)})
+        return self.model_copy(update={part: fill(getattr(self, part), values) for part in ("body", "text", "headers")})
 
 
 def fill(template: Any, values: Mapping[str, object]) -> Any:

@@ -79,7 +79,13 @@ def named(call: Call, body: Any) -> Any:
     return body
 
 
-def provider_headers(call: Call, forms: Mapping[str, str], *, compute_s: float = 0.0) -> dict[str, str]:
-    """The provider's own headers, ids drawn. compute_s: what it says of its computing time."""
-    values = {"ms": round(compute_s * 1000), "request_id": call.own_id()}
-    return {name.lower(): call.ids.form(str(fill(form, values))) for name, form in forms.items()}
+def provider_headers(
+    call: Call, forms: Mapping[str, str], *, compute_s: float = 0.0, **words: object
+) -> dict[str, str]:
+    """The provider's own headers, ids drawn; one with a word that is not known here is left out.
+
+    compute_s: what it says of its computing time.  words: what more its headers may say.
+    """
+    values = {"ms": round(compute_s * 1000), "request_id": call.own_id(), **words}
+    headers = {name.lower(): call.ids.form(str(fill(form, values))) for name, form in forms.items()}
+    return {name: text for name, text in headers.items() if "{" not in text}

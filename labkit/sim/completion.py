@@ -87,10 +87,13 @@ class Shape:
             "host": host or next(iter(model.hosts), None),
         }
         self._native_words = model.native_words
-        asked = (rule for rule in self.response.asked_extra if rule.when.holds(model, thinking=thinking, body=body or {}))
+        asked = (
+            rule for rule in self.response.asked_extra if rule.when.holds(model, thinking=thinking, body=body or {})
+        )
         self._asked_extra: dict[str, Any] = {name: value for rule in asked for name, value in rule.extra.items()}
         self._named, self._calls = named, CallShape(self.response, self.stream, ids)
         self._raw_open: set[int] = set()  # choices whose <think> is open
+        self._begun = set[int]()  # choices of which something is said
 
     def whole(self, choices: Sequence[Choice], prompt_tokens: int) -> dict[str, Any]:
         """The body of a plain answer."""
@@ -138,7 +141,10 @@ class Shape:
         costs["completion_s"] = completion / speed.tokens_per_s
         costs["queue_s"] = max(0.0, speed.first_token_s - costs["prompt_s"])
         costs["total_s"] = costs["prompt_s"] + costs["completion_s"]
-        costs |= {"first_token_s": speed.first_token_s, "elapsed_s": speed.first_token_s + costs["completion_s"]}
+        costs |= {
+            "first_token_s": speed.first_token_s,
+            "elapsed_s": round(speed.first_token_s + costs["completion_s"], 3),
+        }
         said: dict[str, float | None] = {name: round(value, 9) for name, value in costs.items()}
         per_mtok = (prices.input_usd_per_mtok, prices.output_usd_per_mtok) if prices else (None, None)
         prompt_usd, completion_usd = (
@@ -263,7 +269,9 @@ class Shape:
             return {"content": [fill(self.stream.reasoning_part, {"working": part.working})]}
         assert name is not None
         delta = {"content": None, name: part.working} if self._both() else {name: part.working}
-        return delta | fill(self.response.reasoning_extra, {"working": part.working})
+        delta = {**self.stream.reasoning_beside, **delta}
+        extra: dict[str, Any] = fill(self.response.reasoning_extra, {"working": part.working})
+        return delta | extra
 
     def usage_chunk(self, usage: dict[str, Any], closing: dict[str, Any]) -> dict[str, Any]:
         """A chunk with usage. closing: the chunk before it, whose choice it repeats where the provider does so."""
@@ -305,7 +313,9 @@ class Shape:
         finish_reason: str | None = None,
         include_usage: bool,
     ) -> dict[str, Any]:
-        delta = {**self.stream.delta_extra, **delta}
+        opening = self.stream.opening_fields if index not in self._begun else {}
+        self._begun.add(index)
+        delta = {**opening, **self.stream.delta_extra, **delta}
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": self._finish(finish_reason)}
         if logprobs is None and not self.stream.logprobs_null:
             del choice["logprobs"]
@@ -329,11 +339,12 @@ class Shape:
     def _logprobs(self, shares: Sequence[TokenShare], working: Sequence[TokenShare]) -> dict[str, Any] | None:
         if not self.logprobs:
             return None
-        shown: dict[str, Any] = {"content": [share_json(share) for share in shares]}
+        ids = self.response.token_ids
+        shown: dict[str, Any] = {"content": [share_json(share, ids=ids) for share in shares]}
         if self.thinking and self.response.reasoning_field:
             shown = {
                 "content": shown["content"] or None,
-                self.response.reasoning_field: [share_json(s) for s in working] or None,
+                self.response.reasoning_field: [share_json(s, ids=ids) for s in working] or None,
             }
         return shown if self.thinking or "refusal" not in self.response.message_extra else {**shown, "refusal": None}
 
@@ -347,10 +358,17 @@ def ordered(fields: dict[str, Any], first: Sequence[str]) -> dict[str, Any]:
     return {**{name: fields[name] for name in first if name in fields}, **fields} if first else fields
 
 
-def share_json(share: TokenShare) -> dict[str, Any]:
-    """A token with its log probability, as `logprobs.content` lists them."""
-    top = [{"token": token_text(data), "logprob": logprob, "bytes": list(data)} for data, logprob in share.top]
-    return {"token": token_text(share.data), "logprob": share.logprob, "bytes": list(share.data), "top_logprobs": top}
+def share_json(share: TokenShare, *, ids: bool = False) -> dict[str, Any]:
+    """A token with its log probability, as `logprobs.content` lists them. ids: whether with the tokens' numbers."""
+    top = [_share(data, logprob) for data, logprob in share.top]
+    if ids:
+        top = [{**one, "token_id": id} for one, id in zip(top, share.top_ids, strict=True)]
+    number = {"token_id": share.token_id} if ids else {}
+    return {**_share(share.data, share.logprob), **number, "top_logprobs": top}
+
+
+def _share(data: bytes, logprob: float) -> dict[str, Any]:
+    return {"token": token_text(data), "logprob": logprob, "bytes": list(data)}
 
 
 def token_text(data: bytes) -> str:
@@ -391,7 +409,7 @@ def model_entry(provider: Provider, model: ModelFacts) -> dict[str, Any]:
         "output_usd_per_token": per_token(prices.output_usd_per_mtok if prices else None),
     }
     entry: dict[str, Any] = fill(provider.response.model_entry, values)
-    return entry
+    return {**entry, **(model.details if provider.response.model_details else {})}
 
 
 def main(model: ModelFacts) -> str:

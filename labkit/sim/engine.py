@@ -74,11 +74,16 @@ class Ask:
 
 @dataclass(frozen=True)
 class TokenShare:
-    """A token, its log probability and, when asked, those of the likeliest. data: its bytes."""
+    """A token, its log probability and, when asked, those of the likeliest. data: its bytes.
+
+    token_id, top_ids: their numbers in the lab model's vocabulary.
+    """
 
     data: bytes
     logprob: float
     top: tuple[tuple[bytes, float], ...] = ()
+    token_id: int = 0
+    top_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -284,6 +289,12 @@ def _split(pieces: Iterator[Piece], ask: Ask, tokenizer: Tokenizer) -> Iterator[
 
 def _shares(piece: Piece, bytes_of: Callable[[int], bytes]) -> tuple[TokenShare, ...]:
     return tuple(
-        TokenShare(bytes_of(one.token_id), one.logprob, tuple((bytes_of(id), share) for id, share in one.top))
+        TokenShare(
+            bytes_of(one.token_id),
+            one.logprob,
+            tuple((bytes_of(id), share) for id, share in one.top),
+            one.token_id,
+            tuple(id for id, _ in one.top),
+        )
         for one in piece.logprobs or ()
     )

@@ -7,7 +7,9 @@ own, and recorded refusals show one fault at a time.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.facts.provider import Provider
@@ -25,6 +27,7 @@ from labkit.sim.openai_reply import Answered
 from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
 from labkit.sim.refusal import fits, refuse, shown, type_words
+from labkit.sim.routing import asked_models, find_route
 from labkit.sim.tools import ToolUse, impossible, read_tools
 
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty")
@@ -39,11 +42,31 @@ NOT_YET = (
     "prompt_mode",
     "safe_prompt",
     "guardrails",
+    "top_a",
+    "typical_p",
+    "mirostat_target",
+    "mirostat_lr",
+    "prompt_truncate_len",
+    "echo",
+    "echo_last",
+    "raw_output",
+    "ignore_eos",
+    "return_token_ids",
+    "speculation",
 )
 """Parameters that the provider honours and the lab's models do not serve yet: an x-lab-note says so."""
 MOST_SHARES = 100
 """The most likeliest tokens that are named where a provider's own bound is not known."""
-NOT_OF_THE_TEXT = ("stream", "stream_options", "logprobs", "top_logprobs")
+NOT_OF_THE_TEXT = (
+    "stream",
+    "stream_options",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_format",
+    "include_reasoning",
+    "debug",
+    "perf_metrics_in_response",
+)
 """Parameters that leave the text as it is: with or without them a request draws the same tokens."""
 
 
@@ -77,10 +100,10 @@ def _models(call: Call, name: str) -> Reply:
     provider = call.provider
     living = [model for model in provider.alive(call.world.clock.now()).values() if model.listed]
     if name:
-        found = [model for model in living if model.id == name]
-        if not found:
+        found = provider.named(name, call.world.clock.now())
+        if found is None or not found.listed:
             raise _no_model(call, name)
-        body = completion.model_entry(provider, found[0])
+        body = completion.model_entry(provider, found)
     else:
         body = completion.model_list(provider, living)
     headers = {"content-type": provider.response.content_type, **provider_headers(call, provider.response.headers)}
@@ -95,6 +118,7 @@ class _Chat:
     """A request that may be answered."""
 
     model: ModelFacts
+    host: str | None
     turns: list[Message]
     thinking: bool
     treated: Treated
@@ -119,16 +143,16 @@ def _read(call: Call) -> _Chat:
         raise refuse(provider, "body_not_object", input=body, **type_words(body, ("object",)), **place)
     call.record.body = body
     check_types(provider, body, place)
-    name, messages = body.get("model"), body.get("messages")
-    call.record.model = name if isinstance(name, str) else None
-    if not name:
+    names, messages = asked_models(provider, body), body.get("messages")
+    call.record.model = names[0] if names else None
+    if not names:
         raise refuse(provider, "missing_model", input=body, **place)
     if messages is None:
         raise refuse(provider, "missing_messages", input=body, **place)
     turns, notes = read_messages(provider, messages, place)
-    model = call.world.model(provider, name)
-    if model is None:
-        raise _no_model(call, name)
+    model, host = find_route(
+        provider, names, body, lambda name: call.world.model(provider, name), lambda name: _no_model(call, name)
+    )
     if not turns:
         raise refuse(provider, "messages_empty", param="messages", input=messages, **place)
     thinking = provider.thinks(model, body)
@@ -148,7 +172,7 @@ def _read(call: Call) -> _Chat:
         notes.append(f"the lab does not serve {', '.join(idle)} yet; here it has no effect")
     tool_use = read_tools(provider, treated.honoured, place, thinking=thinking)
     form = read_form(provider, treated.honoured, turns, place)
-    return _Chat(model, turns, thinking, treated, tool_use, form, place, notes)
+    return _Chat(model, host, turns, thinking, treated, tool_use, form, place, notes)
 
 
 def _no_model(call: Call, name: str) -> Exception:
@@ -186,6 +210,11 @@ def _check_inside(provider: Provider, treated: Treated, place: dict[str, int]) -
             raise refuse(provider, "wrong_type", param=param, value=shown(value), input=value, **words, **place)
 
 
+def _at_least_one(max_tokens: int | None) -> int | None:
+    """What a provider that checks no range makes of it: 0 is one token, anything below is no limit."""
+    return None if max_tokens is None or max_tokens < 0 else max(1, max_tokens)
+
+
 def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
     params = chat.treated.honoured
     sampling = {name: params[name] for name in SAMPLING if params.get(name) is not None}
@@ -202,17 +231,25 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
         sampling=sampling,
         logit_bias={int(id): float(value) for id, value in (params.get("logit_bias") or {}).items()},
         n=int(params.get("n") or 1),
-        max_tokens=params.get("max_tokens"),
+        max_tokens=_at_least_one(params.get("max_tokens")),
         stop=tuple(text for text in ([stop] if isinstance(stop, str) else stop) if text),
         logprobs=logprobs,
-        context_tokens=chat.model.context_tokens,
-        counts_answer="{in_completion}" in str(call.provider.errors["context_too_long"].body),
+        context_tokens=call.provider.served_context_tokens or chat.model.context_tokens,
+        overflow=call.provider.overflow,
+        counts_answer=_counts_answer(call.provider, params),
         tools=chat.tool_use.tools,
         tool_choice=chat.tool_use.tool_choice,
         callable=chat.tool_use.callable,
         parallel=chat.tool_use.parallel,
         form=chat.form,
     )
+
+
+def _counts_answer(provider: Provider, params: Mapping[str, Any]) -> bool:
+    """Whether max_tokens must fit into the context too: where the refusal names it, or the request wants it so."""
+    if "context_too_long_with_answer" in provider.errors:
+        return params.get("context_length_exceeded_behavior") != "truncate"
+    return "{in_completion}" in str(provider.errors["context_too_long"].body)
 
 
 # --- a chat, answered ---------------------------------------------------------------------------------------------
@@ -245,10 +282,15 @@ async def _chat(call: Call) -> Reply:
         except TooLong as error:
             counts = {"in_messages": error.in_messages, "in_completion": error.in_completion}
             total = error.in_messages + error.in_completion
-            raise refuse(provider, "context_too_long", limit=error.limit, requested=total, **counts) from None
+            both = ask.counts_answer and error.in_completion and "context_too_long_with_answer" in provider.errors
+            case = "context_too_long_with_answer" if both else "context_too_long"
+            words = {"limit": error.limit, "last": error.limit - 1, "requested": total, **counts}
+            raise refuse(provider, case, **words) from None
         assert isinstance(start, Start)
         record.prompt_tokens = start.prompt_tokens
         admit(call, chat.model, prompt_tokens=start.prompt_tokens, max_tokens=ask.max_tokens)
+        if start.dropped:
+            chat.notes.append(f"left out, as {provider.label} does in silence: {start.dropped} of the oldest messages")
         if start.strange_ids:
             chat.notes.append(f"logit_bias: {start.strange_ids} of the ids are not in the lab model's vocabulary")
         shape = completion.Shape(
@@ -263,6 +305,8 @@ async def _chat(call: Call) -> Reply:
             seed=seed,
             prices=price_in_force(chat.model, world.clock),
             named=chat.tool_use.named,
+            host=chat.host,
+            body=record.body,
         )
         answered = Answered(call, chat.model, ask, shape, pace, start, job, chat.notes)
         return await (answered.streamed(steps) if record.stream else answered.whole(steps))

@@ -28,10 +28,10 @@ class Treated:
     unknown: list[str] = field(default_factory=list)
 
 
-def check_types(provider: Provider, body: Mapping[str, Any], place: Mapping[str, int]) -> None:
+def check_types(provider: Provider, body: Mapping[str, Any], place: Mapping[str, Any]) -> None:
     """Raise Refused for the first field that is of a type its parameter does not take.
 
-    place: line and column, which some messages name.
+    place: line and column, or what else some messages name.
     """
     for name, value in body.items():
         parameter = provider.parameters.get(name)
@@ -93,7 +93,7 @@ def _check(
     place: Mapping[str, Any],
 ) -> None:
     maximum = treatment.maximum
-    if maximum is None and name in ("max_tokens", "max_completion_tokens"):
+    if maximum is None and treatment.up_to_model and name in ("max_tokens", "max_completion_tokens"):
         maximum = model.max_output_tokens  # the upper end is the model's own
     minimum = treatment.minimum if treatment.minimum is not None else treatment.exclusive_minimum
     values = {
@@ -122,7 +122,8 @@ def _check(
             raise refuse(provider, "out_of_range_below", treatment.below, **values)
         if maximum is not None and value > maximum:
             raise refuse(provider, "out_of_range_above", treatment.above, **values)
-    if treatment.enum and value not in treatment.enum:
+    listed = isinstance(value, str) or "string" not in treatment.types  # a list of words binds words alone
+    if treatment.enum and listed and value not in treatment.enum:
         raise refuse(provider, "not_in_list", treatment.wrong_value, **values)
     if treatment.max_items is not None and isinstance(value, list) and len(value) > treatment.max_items:
         raise refuse(provider, "too_many", treatment.too_many, **{**values, "got": len(value)})

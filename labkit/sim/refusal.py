@@ -59,15 +59,18 @@ class Refused(Exception):
 def refuse(provider: Provider, case: str, own: Answer | None = None, /, **values: Any) -> Refused:
     """The refusal for `case`. own: an answer nearer to the matter than the provider's general one.
 
-    Where `values` name a `param` ('messages[0].name'), its other spellings {dotted} ('messages.0.name') and {loc} (the
-    list ["body", "messages", 0, "name"]) are there too.  tag: what {loc} says of a message's kind, after its number.
+    Where `values` name a `param` ('messages[0].name'), its other spellings {dotted} ('messages.0.name'), {bare}
+    ('messages.name') and {loc} (the list ["body", "messages", 0, "name"]) are there too.
+    tag: what {loc} says of a message's kind, after its number.
     """
     if isinstance(param := values.get("param"), str):
         dotted = re.sub(r"\[(\d+)\]", r".\1", param)
         loc = [int(name) if name.isdigit() else name for name in dotted.split(".")]
         if values.get("tag") and len(loc) > 2:
             loc.insert(2, values["tag"])
-        values = {"dotted": dotted, "loc": ["body", *loc], **values}
+        values = {"bare": re.sub(r"\[\d+\]", "", param), "dotted": dotted, "loc": ["body", *loc], **values}
+    if "input" in values:  # as Python shows it, for providers whose servers are written in it
+        values = {"python_value": shown(repr(values["input"])), **values}
     nearer = case
     while own is None:
         own = provider.errors.get(nearer)
@@ -78,6 +81,7 @@ def refuse(provider: Provider, case: str, own: Answer | None = None, /, **values
 def need_all_cases(provider: Provider) -> None:
     """Raise FactsError when the facts leave open how the provider refuses something."""
     needed = set(CASES if provider.key.required else CASES - KEY_CASES)
+    needed -= set() if provider.roles else {"unknown_role"}
     lacking = sorted(NATIVE_CASES - set(provider.native.errors)) if provider.native else []
     if lacking:
         where = f"configs/providers/{provider.id}.yaml"
