@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from labkit.clock import Clock
 from labkit.errors import LabError, ParameterError
 from labkit.facts import Facts
-from labkit.sim import admin, anthropic_messages, openai_chat
+from labkit.sim import admin, anthropic_messages, ollama_api, openai_chat
 from labkit.sim.access import stranger
 from labkit.sim.bent import Broken, bend, can_bend
 from labkit.sim.body import LIMIT_BYTES
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 DIALECTS: dict[str, Callable[[Call], Awaitable[Reply]]] = {
     "openai-chat": openai_chat.answer,
     "anthropic-messages": anthropic_messages.answer,
+    "ollama": ollama_api.answer,
 }
 
 

@@ -96,4 +96,4 @@ class World:
 
     def model(self, provider: Provider, name: object) -> ModelFacts | None:
         """The living model of that id."""
-        return provider.alive(self.clock.now()).get(name) if isinstance(name, str) else None
+        return provider.named(name, self.clock.now()) if isinstance(name, str) else None
