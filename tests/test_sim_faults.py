@@ -19,6 +19,7 @@ from labkit.errors import ParameterError
 from labkit.sim import LocalServer
 from labkit.sim.faults import KINDS, read_header
 
+VERSION = {"anthropic-version": "2023-06-01"}
 TOOL = {
     "type": "function",
     "function": {
@@ -73,6 +74,19 @@ def text_of(response: httpx.Response) -> str:
         ("groq", "no_credit", 400, '"code":"blocked_api_access"'),
         ("groq", "capacity", 498, "Flex Tier Capacity Exceeded"),
         ("groq", "overloaded", 503, "is currently over capacity"),
+        ("mistral", "overloaded", 503, '"code":"3505"'),
+        ("openrouter", "no_credit", 402, "This request requires more credits, or fewer max_tokens."),
+        ("openrouter", "rate_limit", 429, '{"error":{"message":"Rate limit exceeded: free-models-per-day.'),
+        ("openrouter", "bad_gateway", 502, '{"error":{"code":502,'),
+        (
+            "fireworks",
+            "rate_limit",
+            429,
+            '{"error":"Too Many Requests","message":"You have exceeded your usage limits.',
+        ),
+        ("fireworks", "no_credit", 402, '"error"'),
+        ("fireworks", "suspended", 412, '"error"'),
+        ("fireworks", "overloaded", 503, '"error"'),
         ("anthropic", "overloaded", 529, '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}'),
         ("anthropic", "rate_limit", 429, '"type":"rate_limit_error"'),
         ("anthropic", "no_credit", 400, "Your credit balance is too low to access the Anthropic API."),
@@ -292,7 +306,7 @@ def test_anthropics_answers_go_wrong_in_its_own_form(
         "messages": [{"role": "user", "content": "Tell me a story"}],
         "extra_headers": {"x-lab-fault": fault},
     }
-    with anthropic.Anthropic(api_key=key, base_url=url, max_retries=0) as client:
+    with anthropic.Anthropic(api_key=key, base_url=url, max_retries=0, default_headers=VERSION) as client:
         if stream:
             found = list(client.messages.create(**asked, stream=True))
             assert found[-1].type == "message_stop"
@@ -309,7 +323,7 @@ def test_anthropics_error_event_is_raised_by_its_sdk(call: Caller, failing: Any)
 
     key, url = call.server.facts["anthropic"].key.local, call.server.sdk_url("anthropic")
     model = call.server.facts["anthropic"].model("chat").id
-    with anthropic.Anthropic(api_key=key, base_url=url, max_retries=0) as client:
+    with anthropic.Anthropic(api_key=key, base_url=url, max_retries=0, default_headers=VERSION) as client:
         stream = client.messages.create(
             model=model,
             max_tokens=12,
@@ -470,6 +484,32 @@ def test_python_is_told_the_same() -> None:
             server.faults.add("openai", "cut", times=0)
         with pytest.raises(ParameterError, match="are no seconds"):
             server.faults.add("openai", "cut", lasts_s=-1)
+
+
+def test_ollama_has_no_content_filter_and_says_busy_in_the_form_of_the_path(call: Caller, failing: Any) -> None:
+    assert "Ollama has no content filter" in failing("content_filter", "ollama").text
+    asked = {"model": call.server.facts["ollama"].model("chat").id, "messages": [{"role": "user", "content": "Hi"}]}
+    busy = {"x-lab-fault": "overloaded"}
+    native = call.http.post(call.server.url + "/ollama/api/chat", json=asked, headers=busy)
+    other = call.http.post(call.server.url + "/ollama/v1/chat/completions", json=asked, headers=busy)
+    words = "server busy, please try again.  maximum pending requests exceeded"
+    assert (native.status_code, native.json()) == (503, {"error": words})
+    assert (other.status_code, other.json()["error"]["message"]) == (503, words)
+
+
+@pytest.mark.parametrize("fault", ["error_event; after=2", "malformed_tool_call", "empty_choice"])
+def test_ollamas_own_stream_goes_wrong_by_the_line(call: Caller, failing: Any, fault: str) -> None:
+    asked = {"model": call.server.facts["ollama"].model("chat").id, "messages": [{"role": "user", "content": "Hi"}]}
+    asked["options"] = {"num_predict": 6}
+    answer = call.http.post(call.server.url + "/ollama/api/chat", json=asked, headers={"x-lab-fault": fault})
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    if fault.startswith("error"):
+        assert [list(line) for line in lines[2:]] == [["error"]]
+        return
+    assert "".join(line["message"]["content"] for line in lines) == ""
+    assert [line["done"] for line in lines] == ([False, True] if fault.startswith("mal") else [True])
+    if fault.startswith("mal"):
+        assert lines[0]["message"]["tool_calls"] == [{"function": {"name": "get_weather", "arguments": {}}}]
 
 
 def test_a_header_is_read() -> None:

@@ -145,7 +145,7 @@ class Providers:
     async def _send(self, call: Call, reply: Reply, send: Send) -> None:
         """Send a reply. Every answer of every provider passes here: the place where faults asked for set in."""
         if call.record.fault is None:
-            fault = call.world.faults.turn(call, "answer", lambda one: can_bend(call, reply, one))
+            fault = call.world.faults.turn(call, "answer", lambda one: can_bend(reply, one))
             if fault is not None:
                 call.record.fault = fault.kind
                 reply = await bend(call, reply, fault)

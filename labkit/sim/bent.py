@@ -34,12 +34,11 @@ class Broken(Exception):
         self.how = how
 
 
-def can_bend(call: Call, reply: Reply, fault: Fault) -> bool:
+def can_bend(reply: Reply, fault: Fault) -> bool:
     """Whether this answer can go wrong in that way: a text can, a list of models or a refusal cannot."""
     if fault.kind in ("slow_first_byte", "reset"):
         return True
-    chat = reply.status == 200 and "x-lab-model" in reply.lab
-    return chat and not (fault.kind == "content_filter" and _is_ollama(call))
+    return reply.status == 200 and "x-lab-model" in reply.lab
 
 
 async def bend(call: Call, reply: Reply, fault: Fault) -> Reply:
@@ -320,8 +319,9 @@ def _line_change(call: Call, data: Data, broken: bool) -> Iterator[Data]:
         return
     if broken and "message" in data:
         made = {"function": {"name": broken_call(call, {})[0], "arguments": {}}}
-        yield {**data, "done": False, "message": {"role": "assistant", "content": "", "tool_calls": [made]}}
-    yield data
+        head = {name: data[name] for name in ("model", "created_at") if name in data}
+        yield {**head, "message": {"role": "assistant", "content": "", "tool_calls": [made]}, "done": False}
+    yield {**data, "done_reason": "stop"}
 
 
 # --- what all share -----------------------------------------------------------------------------------------------
@@ -344,7 +344,3 @@ def broken_call(call: Call, body: Data) -> tuple[str, str, str]:
     form = "toolu_01{base62:22}" if call.provider.dialect != "openai-chat" else "call_{base62:24}"
     own = getattr(call.provider.response, "tool_call_id", None) or form
     return str(about.get("name") or "get_weather"), f'{{"{first}": "Par', call.ids.form(own)
-
-
-def _is_ollama(call: Call) -> bool:
-    return call.provider.id == "ollama"

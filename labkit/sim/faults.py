@@ -11,6 +11,7 @@ addresses that fail before any HTTP are in `rough`.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -80,6 +81,8 @@ KINDS: dict[str, Kind] = {
     "tls": Kind("the address says https where plain HTTP is spoken", "address"),
     "unknown_host": Kind("no computer has that name", "address"),
 }
+WORDS = frozenset({"model", "wait_s", "requested", "affordable", "request_id"})
+"""What a case's answer may have filled when nothing but the fault is known."""
 OWN = Kind("a case of this provider alone, in its own words", "instead", {"wait_s": 0.0})
 """What a provider's facts have beside the usual cases is a kind too: spend_limit at Anthropic, say."""
 
@@ -250,7 +253,7 @@ def read_header(text: str) -> tuple[str, int | None, dict[str, Any]]:
 
 def check(provider: Provider, kind: str, options: Mapping[str, Any], *, where: str = "fault") -> dict[str, Any]:
     """All options of a fault, those not given as they are unless said. Raises ParameterError for what cannot be."""
-    kinds = [*KINDS, *(case for case in provider.errors if case not in CASES and case not in KINDS)]
+    kinds = [*KINDS, *own_cases(provider)]
     if kind not in kinds:
         right = f"{did_you_mean(kind, kinds)} Faults there are: {', '.join(kinds)}".strip()
         raise ParameterError(f"no fault is called {kind!r}", where=where, right=right)
@@ -261,6 +264,8 @@ def check(provider: Provider, kind: str, options: Mapping[str, Any], *, where: s
             where=where,
             right=f"Known are {', '.join(k for k in kinds if k in provider.errors or k in PROXY)}",
         )
+    if kind == "content_filter" and provider.native is not None:
+        raise ParameterError(f"{provider.label} has no content filter", where=where, do="Ask another provider for it")
     checked = dict(known.options)
     for name, value in options.items():
         if name not in known.options:
@@ -274,6 +279,12 @@ def check(provider: Provider, kind: str, options: Mapping[str, Any], *, where: s
     if kind == "redirect" and checked["status"] not in (301, 302, 303, 307, 308):
         raise ParameterError(f"{checked['status']} is no redirect", where=where, right="301, 302, 303, 307 and 308 are")
     return checked
+
+
+def own_cases(provider: Provider) -> list[str]:
+    """Cases of this provider alone that can be asked for: no request of itself leads to them."""
+    cases = [case for case in provider.errors if case not in (*CASES, *KINDS, "stream_error")]
+    return [case for case in cases if set(re.findall(r"\{(\w+)\}", repr(provider.errors[case]))) <= WORDS]
 
 
 def answer_of(provider: Provider, kind: str) -> Answer | None:

@@ -80,6 +80,7 @@ class Admission:
 
     limited: it was refused for the time being.  wait_s: for how long.  cost: its tokens as the provider counts them.
     open: it is still being answered.  used_up: the limit that is to look as if nothing were left of it.
+    like: the model whose limits are shown, when it is another.
     """
 
     account: Account
@@ -91,6 +92,7 @@ class Admission:
     prices: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))
     open: bool = False
     used_up: str = ""
+    like: str = ""
 
     def settle(self, prompt_tokens: int, completion_tokens: int) -> None:
         """The answer is over: charge what was really used, where that is what counts. A second time does nothing."""
@@ -151,7 +153,9 @@ class Account:
 
     def refusal(self, admission: Admission, kind: str, cost: float, wait_s: float) -> Refused:
         """The 429 for a limit that is reached, or what the provider says of a request that never fits."""
-        meter = self._meters_of(admission.model).get(kind) or Meter(max(cost, 1), WINDOW_S[kind], steady=True)
+        meter = self._meters_of(admission.like or admission.model).get(kind) or Meter(
+            max(cost, 1), WINDOW_S[kind], steady=True
+        )
         never, now_s = math.isinf(wait_s), self._now_s()
         admission.limited, admission.wait_s = not never, 0.0 if never else wait_s
         case = "rate_limit_requests" if kind.startswith("requests") else "rate_limit"
@@ -168,9 +172,11 @@ class Account:
             limit = at_once.get(admission.model) or min(at_once.values())
             admission.limited, admission.wait_s = True, wait_s
             return self._refused("too_many_at_once", admission, limit=limit, used=limit + 1, requested=1)
-        kinds = list(self._meters_of(admission.model))
+        if not self._meters_of(admission.model):  # a model without limits borrows those of one that has some
+            admission.like = next((name for name in self.limits.tiers[self.tier].models if self._meters_of(name)), "")
+        kinds = list(self._meters_of(admission.like or admission.model))
         tokens = [kind for kind in kinds if "tokens" in kind]
-        admission.used_up = (tokens or kinds or ["tokens_per_minute"])[0]
+        admission.used_up = tokens[0] if tokens else kinds[-1] if kinds else "tokens_per_minute"
         return self.refusal(admission, admission.used_up, 1, wait_s)
 
     def settle(self, admission: Admission, prompt_tokens: int, completion_tokens: int) -> None:
@@ -202,7 +208,7 @@ class Account:
     def _values(self, admission: Admission) -> dict[str, object]:
         """The words for headers: see labkit.facts.provider.Limits."""
         now_s, values = self._now_s(), dict[str, object]()
-        for kind, meter in self._meters_of(admission.model).items():
+        for kind, meter in self._meters_of(admission.like or admission.model).items():
             gone = kind == admission.used_up
             reset_s = admission.wait_s if gone else meter.reset_s(now_s)
             reset_at = datetime.fromtimestamp(math.ceil(now_s + reset_s), UTC)
@@ -224,7 +230,8 @@ class Account:
         if own is None:
             raise FactsError("`errors` lacks rate_limit", where=f"configs/providers/{self.provider.id}.yaml")
         waits = {"wait": duration(admission.wait_s), "dimension": names[0], "kind": names[1]}
-        return refuse(self.provider, case, own, **{**self._values(admission), **whose, **waits, **words})
+        reset = {"reset_epoch_ms": round((self._now_s() + admission.wait_s) * 1000)}
+        return refuse(self.provider, case, own, **{**self._values(admission), **whose, **waits, **reset, **words})
 
     def _costs(self, prompt_tokens: int, max_tokens: int | None) -> dict[str, float]:
         both = {"prompt and max_tokens": prompt_tokens + (max_tokens or 0), "usage": prompt_tokens}
