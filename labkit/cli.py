@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from labkit.errors import LabError, did_you_mean
+from labkit.errors import LabError, ParameterError, did_you_mean
 
 Words = argparse.Namespace
 
@@ -114,11 +114,38 @@ def keys(words: Words) -> int:
 
 
 def facts(words: Words) -> int:
-    """List the oldest facts, the next retirements, what is unknown and what was invented."""
+    """List the oldest facts, next retirements, unknowns and inventions; `facts check FILE` compares prices."""
+    if words.check:
+        if words.check != "check" or not words.file:
+            raise ParameterError(
+                f"{words.check!r} is not what `lab facts` takes", right="Write `lab facts` or `lab facts check FILE`"
+            )
+        from labkit.pricetable import check_lines
+
+        told, differs = check_lines(words.file, words.day)
+        print("\n".join(told))
+        return 1 if differs else 0
     from labkit.almanac import lines
 
     print("\n".join(lines(words.day)))
     return 0
+
+
+def probe(words: Words) -> int:
+    """Send each parameter to a provider in turn: refused, ignored or honoured, beside what the facts say."""
+    from labkit.probing import run
+
+    return run(
+        words.provider,
+        model=words.model,
+        body=words.body,
+        only=words.only,
+        native=words.native,
+        live=words.live,
+        budget_usd=words.budget,
+        day=words.day,
+        as_json=words.json,
+    )
 
 
 def progress(words: Words) -> int:
@@ -172,6 +199,30 @@ def _day_option(one: argparse.ArgumentParser) -> None:
     one.add_argument("--day", help="as of that day, YYYY-MM-DD")
 
 
+def _facts_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("check", nargs="?", metavar="check", help="compare the prices with those of a table")
+    one.add_argument(
+        "file", nargs="?", metavar="FILE", help="the table: CSV, or JSON of LiteLLM, models.dev, llm-prices"
+    )
+    _day_option(one)
+
+
+def _probe_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("provider", metavar="PROVIDER", help="openai, deepseek, mistral, …")
+    one.add_argument("--model", help="the provider's chat model unless given")
+    one.add_argument("--body", metavar="JSON", help='fields of every request: \'{"thinking": {"type": "disabled"}}\'')
+    one.add_argument(
+        "--only", action="append", default=[], metavar="PARAMETER", help="this parameter alone; repeatable"
+    )
+    one.add_argument("--native", action="store_true", help="Ollama: its own /api/chat in place of /v1")
+    one.add_argument("--live", action="store_true", help="the real provider; needs its key and costs money")
+    one.add_argument(
+        "--budget", default="0.25", metavar="USD", help="what all live requests may cost; 0.25 unless given"
+    )
+    one.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    _day_option(one)
+
+
 def _number_option(one: argparse.ArgumentParser) -> None:
     one.add_argument("number", help="the notebook's number, such as 03")
 
@@ -182,7 +233,8 @@ WORDS: dict[str, tuple[Callable[[Words], int], Callable[[argparse.ArgumentParser
     "serve": (serve, _serve_options),
     "doctor": (doctor, _none),
     "keys": (keys, _none),
-    "facts": (facts, _day_option),
+    "facts": (facts, _facts_options),
+    "probe": (probe, _probe_options),
     "progress": (progress, _none),
     "fresh": (fresh, _number_option),
 }

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from labkit.exercises.predictions import Guess
     from labkit.facts import Facts, ModelFacts, Provider
+    from labkit.probe import Report
     from labkit.sim import LocalServer
     from labkit.sim.faults import Fault
     from labkit.wire import Exchange, ExchangeLog, Route
@@ -217,6 +218,41 @@ class Lab:
     def faults(self) -> list[Fault]:
         """The faults in force, oldest first."""
         return self._server.faults.in_force()
+
+    def probe(
+        self,
+        provider: str,
+        model: str | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        only: Sequence[str] = (),
+        native: bool = False,
+        tell: Callable[[str], None] | None = None,
+    ) -> Report:
+        """Send each parameter in turn: refused, ignored or honoured, as the answers show, and what the facts say.
+
+        model: the provider's chat model unless given.  body: fields that every request has.  only: these parameters.
+        native: Ollama's own API.  tell: called with each parameter's name before it is tried.
+        Some hundred requests; a live provider is called behind the same key and budget as ever. Raises LabError.
+        """
+        import time
+
+        from labkit.probe import Report, compare, probe
+
+        known, live = self._facts[provider], provider in self._live
+        with self.client(provider) as client:
+            seen = probe(
+                client,
+                known,
+                model or self.model(provider),
+                body=body,
+                only=tuple(only),
+                native=native,
+                sleep=time.sleep if live else self._clock.sleep,
+                tell=tell,
+            )
+        differences = compare(seen, known)
+        return Report(seen, differences, "live" if live else "local", f"{self._clock.now():%Y-%m-%d}")
 
     def predict(self, id: str, guess: Any) -> Guess:
         """Commit to a guess before an experiment; `...` shows the question. `.reveal(actual)` sets both together."""

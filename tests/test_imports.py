@@ -23,7 +23,7 @@ ROWS = (
     ("exercises", "compare", "probe"),
     ("session",),
     ("plots", "widgets"),
-    ("copies", "desk", "suite", "almanac", "doctor", "serving"),
+    ("copies", "desk", "suite", "almanac", "pricetable", "probing", "doctor", "serving"),
     ("cli", "__main__", ""),
 )
 ROW = {name: number for number, names in enumerate(ROWS) for name in names}
