@@ -269,6 +269,18 @@ class MessageRule(Fact):
         return placed and role in self.roles and not any(message.get(k) == v for k, v in self.unless.items())
 
 
+class ApiVersion(Fact):
+    """A version of the API that a caller names in a header. removed: fields that it does not take any more.
+
+    documents_said: whether a document may stand in what the assistant said.  citations_asked: whether a user's text may
+    carry citations.
+    """
+
+    removed: Names = ()
+    documents_said: bool = True
+    citations_asked: bool = True
+
+
 class Provider(Fact):
     """Everything known of one provider as of a moment. `null` means unknown wherever it stands.
 
@@ -300,6 +312,7 @@ class Provider(Fact):
     unknown_message_field: Treatment | None = None
     message_rules: tuple[MessageRule, ...] = ()
     errors: dict[str, Answer]
+    versions: dict[str, ApiVersion] = {}
     response: Response
     stream: Stream
     speed: Speed | None = None

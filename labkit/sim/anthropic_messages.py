@@ -28,8 +28,6 @@ from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
 from labkit.sim.refusal import refuse, shown, type_words
 
-VERSIONS = ("2023-06-01", "2023-01-01")
-"""Of the API. Source: https://platform.claude.com/docs/en/api/versioning"""
 SAMPLING = ("temperature", "top_p", "top_k")
 NOT_OF_THE_TEXT = ("stream", "cache_control", "metadata")
 """Parameters that leave the text as it is: with or without them a request draws the same tokens."""
@@ -68,7 +66,7 @@ def _admit(call: Call, method: str, right: str) -> None:
     version = headers.get("anthropic-version", "")
     if not version:
         raise refuse(provider, "missing_version")
-    if version not in VERSIONS:
+    if version not in provider.versions:
         raise refuse(provider, "unknown_version", value=shown(version))
 
 
@@ -148,6 +146,7 @@ def _read(call: Call, *, counting: bool) -> _Message:
     for field in body if counting else ():
         if field not in COUNTED:
             raise extra(provider, field)
+    _check_version(call, body)
     model = call.world.model(provider, name)
     if model is None:
         raise _no_model(call, shown(name))
@@ -177,6 +176,24 @@ def _body(call: Call) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise refuse(provider, "body_not_object", **type_words(body, ("object",)))
     return body
+
+
+def _check_version(call: Call, body: Mapping[str, Any]) -> None:
+    """Raise Refused for what the named version of the API does not take any more."""
+    provider, version = call.provider, call.provider.versions[call.headers["anthropic-version"]]
+    for name in version.removed:
+        if name in body:
+            raise refuse(provider, "removed_field", param=name)
+    for index, message in enumerate(body["messages"]):
+        content = message.get("content") if isinstance(message, dict) else None
+        for number, block in enumerate(content if isinstance(content, list) else ()):
+            kind = block.get("type") if isinstance(block, dict) else None
+            at = f"messages.{index}.content.{number}"
+            if kind == "document" and message.get("role") == "assistant" and not version.documents_said:
+                raise refuse(provider, "document_said", param=at)
+            if kind == "text" and message.get("role") == "user" and not version.citations_asked:
+                if block.get("citations"):
+                    raise refuse(provider, "citations_asked", param=f"{at}.text.citations")
 
 
 def _no_model(call: Call, name: str) -> Exception:

@@ -139,8 +139,8 @@ class Shape:
         """The events that close a stream: why it ended and what it cost; then nothing more comes."""
         usage = self.usage(blocks, prompt_tokens)
         extra: dict[str, Any] = self.response.extra
-        more = {name: extra[name] for name in ("stop_details", "container") if name in extra}
-        delta = {"stop_reason": self.reason(blocks), "stop_sequence": blocks.stop, **more}
+        more: dict[str, Any] = {name: extra[name] for name in ("stop_details", "container") if name in extra}
+        delta: dict[str, Any] = {"stop_reason": self.reason(blocks), "stop_sequence": blocks.stop, **more}
         counts = {name: usage[name] for name in DELTA_USAGE if name in usage}
         return [{"type": "message_delta", "delta": delta, "usage": counts}, {"type": "message_stop"}]
 

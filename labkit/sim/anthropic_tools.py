@@ -72,6 +72,8 @@ def _tool(provider: Provider, tool: Mapping[str, Any], at: str) -> Tool:
         raise refuse(provider, "missing_field", param=f"{at}.input_schema.type")
     if schema["type"] != "object":
         raise refuse(provider, "tool_schema_type", param=f"{at}.input_schema.type")
+    if not fits(schema.get("properties", {}), ("object",)):
+        raise refuse(provider, "tool_schema", param=f"{at}.input_schema")
     if not fits(tool.get("description"), ("string", "null")):
         raise wrong(provider, f"{at}.description", tool["description"], "string")
     for name in tool:
@@ -106,6 +108,8 @@ def read_form(provider: Provider, body: Mapping[str, Any]) -> Form | None:
     if wanted is None:
         return None
     at = "output_config.format"
+    if not fits(wanted, ("object",)):
+        raise wrong(provider, at, wanted, "object")
     if wanted.get("type") != "json_schema":
         raise refuse(provider, "unknown_block", param=at, value=shown(wanted.get("type")), choices="'json_schema'")
     if "schema" not in wanted:
