@@ -319,7 +319,7 @@ def _line_change(call: Call, data: Data, broken: bool) -> Iterator[Data]:
         return
     if broken and "message" in data:
         made = {"function": {"name": broken_call(call, {})[0], "arguments": {}}}
-        head = {name: data[name] for name in ("model", "created_at") if name in data}
+        head: Data = {name: value for name, value in data.items() if name in ("model", "created_at")}
         yield {**head, "message": {"role": "assistant", "content": "", "tool_calls": [made]}, "done": False}
     yield {**data, "done_reason": "stop"}
 
