@@ -170,6 +170,8 @@ def _read(call: Call) -> _Chat:
     ]
     if idle:
         notes.append(f"the lab does not serve {', '.join(idle)} yet; here it has no effect")
+    if isinstance(body.get("logprobs"), int) and not isinstance(body["logprobs"], bool):
+        notes.append("logprobs as a number means the older form of lists; here they come in the newer one")
     tool_use = read_tools(provider, treated.honoured, place, thinking=thinking)
     form = read_form(provider, treated.honoured, turns, place)
     return _Chat(model, host, turns, thinking, treated, tool_use, form, place, notes)
@@ -223,7 +225,8 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
     stop = params.get("stop") or ()
     logprobs = None
     if params.get("logprobs"):
-        logprobs = min(int(params.get("top_logprobs") or 0), MOST_SHARES)
+        number = 0 if params["logprobs"] is True else params["logprobs"]  # a number is how many, in the older form
+        logprobs = min(int(params.get("top_logprobs") or number), MOST_SHARES)
     return Ask(
         turns=chat.turns,
         thinking=chat.thinking,
