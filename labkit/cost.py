@@ -22,14 +22,20 @@ MILLION = Decimal(1_000_000)
 def usage_usd(model: ModelFacts, usage: Mapping[str, Any], clock: Clock) -> Decimal | None:
     """What an answer's `usage` object costs at `clock`'s moment; None when no price is known.
 
-    Cached input is charged at its own price where the provider says how much it was (`prompt_cache_hit_tokens`, or
-    `prompt_tokens_details.cached_tokens`, both part of `prompt_tokens`).
+    Cached input is charged at its own price where the provider says how much it was: `prompt_cache_hit_tokens` and
+    `prompt_tokens_details.cached_tokens` are part of `prompt_tokens`, Anthropic's `cache_read_input_tokens` stand
+    beside `input_tokens`. What writing to a cache costs is not in the facts: None then.
     """
-    details = usage.get("prompt_tokens_details") or {}
-    cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens", 0)) or 0
-    return tokens_usd(
-        model, int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0), clock, cached=int(cached)
-    )
+    if "prompt_tokens" in usage:
+        details = usage.get("prompt_tokens_details") or {}
+        cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens", 0)) or 0
+        prompt, completion = usage["prompt_tokens"], usage.get("completion_tokens") or 0
+    else:
+        if usage.get("cache_creation_input_tokens"):
+            return None
+        cached = usage.get("cache_read_input_tokens") or 0
+        prompt, completion = usage["input_tokens"] + cached, usage.get("output_tokens") or 0
+    return tokens_usd(model, int(prompt), int(completion), clock, cached=int(cached))
 
 
 def tokens_usd(model: ModelFacts, prompt: int, completion: int, clock: Clock, *, cached: int = 0) -> Decimal | None:

@@ -326,7 +326,7 @@ class Lab:
         usage = exchange.usage
         failed = exchange.response is None or exchange.response.status >= 400
         cost = Decimal(0) if failed else None
-        if usage and "prompt_tokens" in usage and reserved.model is not None:
+        if usage and ("prompt_tokens" in usage or "input_tokens" in usage) and reserved.model is not None:
             cost = usage_usd(reserved.model, usage, self._clock)
         self._budget.settle(reserved.held_usd, cost)
 

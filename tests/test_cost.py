@@ -30,6 +30,14 @@ def test_a_deepseek_usage_is_priced_by_hand_computed_figures() -> None:
     assert usage_usd(FLASH, usage, NOON) == Decimal("0.000258")
 
 
+def test_an_anthropic_usage_counts_what_the_cache_gave_beside_the_input() -> None:
+    # 2000 new at 0.10, 10000 read from the cache at 0.01, 100 written at 0.50 USD per million
+    usage = {"input_tokens": 2000, "cache_read_input_tokens": 10_000, "output_tokens": 100}
+    haiku = facts.load()["anthropic"].models["claude-haiku-5-5"]
+    assert usage_usd(haiku, usage, NOON) == Decimal("0.00035")
+    assert usage_usd(haiku, {**usage, "cache_creation_input_tokens": 500}, NOON) is None
+
+
 def test_the_same_usage_costs_double_at_peak() -> None:
     usage = {"prompt_tokens": 500, "completion_tokens": 300}
     assert usage_usd(FLASH, usage, Clock("2026-11-20T02:00Z")) == 2 * (usage_usd(FLASH, usage, NOON) or 0)
