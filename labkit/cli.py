@@ -92,6 +92,7 @@ def serve(words: Words) -> int:
         allow_hosts=words.allow_host,
         day=words.day,
         pace=words.pace,
+        tiers=dict(words.tier),
         as_json=words.json,
     )
 
@@ -192,7 +193,22 @@ def _serve_options(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--pace", choices=("real", "quick"), default="real", help="answer as fast as the real ones, or at once"
     )
+    one.add_argument(
+        "--tier",
+        action="append",
+        default=[],
+        type=_tier,
+        metavar="PROVIDER=TIER",
+        help="rate limits of another account",
+    )
     one.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
+
+
+def _tier(text: str) -> tuple[str, str]:
+    provider, equals, tier = text.partition("=")
+    if not (provider and equals and tier):
+        raise argparse.ArgumentTypeError(f"{text!r} is no tier; write it like groq=free")
+    return provider, tier
 
 
 def _day_option(one: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -22,11 +22,13 @@ def serve(
     allow_hosts: Sequence[str] = (),
     day: str | None = None,
     pace: Literal["real", "quick"] = "real",
+    tiers: Mapping[str, str] | None = None,
     as_json: bool = False,
 ) -> int:
     """Serve until Ctrl-C or SIGTERM; returns the exit status.
 
     day: the providers as of that day, the lab's moment unless given; from there the clock runs.
+    tiers: provider -> account tier whose rate limits hold, where it is not the usual one.
     as_json: print one line, `{"providers": {id: {base_url, sdk_base_url, key, models}}}`, once requests are answered.
     Raises ServerError for a port that cannot be had, ModelFileError, FactsError, ParameterError.
     """
@@ -41,7 +43,9 @@ def serve(
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with LocalServer(known, clock=clock, pace=pace, host=host, port=port, allow_hosts=allow_hosts) as server:
+    with LocalServer(
+        known, clock=clock, pace=pace, host=host, port=port, allow_hosts=allow_hosts, tiers=tiers
+    ) as server:
         about = server.describe()
         if host not in LOOPBACK:
             print(

@@ -104,8 +104,9 @@ class Lab:
         return placeholder(provider) if provider in self._live else known.key.local
 
     def client(self, provider: str, **options: Any) -> httpx.Client:
-        """A plain `httpx.Client` with base URL and key set, whose calls stand in `lab.log`; waits up to 60 s.
+        """A plain `httpx.Client` with base URL, key and other headers that every call needs; waits up to 60 s.
 
+        Its calls stand in `lab.log`.
         options: further arguments of httpx.Client (`timeout=`, `headers=`). For a live provider it is the only way
         out of this machine, and stops at the budget.
         """
@@ -113,7 +114,7 @@ class Lab:
 
         known = self._facts[provider]
         value = f"{known.key.scheme} {self.key(provider)}".strip()
-        headers = {known.key.header: value, **dict(options.pop("headers", None) or {})}
+        headers = {known.key.header: value, **known.address.headers, **dict(options.pop("headers", None) or {})}
         return httpx.Client(
             base_url=self.url(provider),
             headers=headers,

@@ -30,12 +30,16 @@ from labkit.facts.schema import (
 
 
 class Address(Fact):
-    """Where the provider answers. paths are below base_url; sdk_base_url is what its own SDK takes."""
+    """Where the provider answers. paths are below base_url; sdk_base_url is what its own SDK takes.
+
+    headers: what every request must carry beside the key.
+    """
 
     base_url: str = Field(pattern=r"^https?://[^/].*[^/]$")
     sdk_base_url: str = Field(pattern=r"^(https?://|labkit/)")
     also: tuple[str, ...] = ()
     paths: dict[str, str]
+    headers: dict[str, str] = {}
 
 
 class Key(Fact):
