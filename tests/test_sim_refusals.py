@@ -413,7 +413,7 @@ def test_a_value_just_outside_what_the_facts_allow_is_refused(
 ) -> None:
     extra = {"logprobs": True} if name == "top_logprobs" else {}
     extra |= {"thinking": {"type": "disabled"}} if provider == "deepseek" and name != "thinking" else {}
-    response = call.post(provider, call.body(provider, **{**extra, name: value}))
+    response = call.post(provider, {**call.body(provider), **extra, name: value})
     assert response.status_code in (400, 422)
     assert name in response.text.lower()
 
