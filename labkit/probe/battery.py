@@ -73,6 +73,7 @@ class Experiment:
     'apart': with `calm`, which makes answers alike, the arms answer differently; where nothing makes them alike, `sign`
     differs on average. 'none': no effect could be seen.
     tokens: the answer's length.  wrong: fields with a value of another type.  or_else: other ways to show an effect.
+    text: the answer itself is looked at, so that one of a model that reasons first must be long enough to have it.
     """
 
     parameter: str
@@ -86,6 +87,7 @@ class Experiment:
     wrong: Fields | None = None
     calm: Fields = field(default_factory=lambda: {"temperature": 0})
     or_else: tuple[Fields, ...] = ()
+    text: bool = False
 
 
 def ladders(name: str, near: tuple[float | None, float | None], step: float, **guesses: tuple[float, ...]) -> Any:
@@ -149,7 +151,7 @@ def openai_chat() -> list[Experiment]:
     return [
         *common(("max_tokens", "max_completion_tokens")),
         _shown("response_format", {"type": "json_object"}, _is_json, 24, prompt=NAMELESS),
-        Experiment("response_format.json_schema", form, {}, "sure", _is_zq, NAMELESS),
+        Experiment("response_format.json_schema", form, {}, "sure", _is_zq, NAMELESS, text=True),
         replace(
             _shown("tools", tools["tools"], _calls, 60, (Ladder("items", _tools, 1, 200, 1, (128,)),), prompt=WEATHER),
             or_else=tuple({**tools, "tool_choice": word} for word in ("required", "any")),
@@ -257,7 +259,8 @@ def _shown(
     """A parameter whose effect one answer shows. beside: fields that both arms have."""
     both = dict(beside or {})
     wrong = {**both, name: _other_type(value)}
-    return Experiment(name, {**both, name: value}, both, "sure", sign, prompt, tokens, sides, wrong)
+    text = sign in (_has_an_e, _is_zq, _is_json, _calls, _worked)
+    return Experiment(name, {**both, name: value}, both, "sure", sign, prompt, tokens, sides, wrong, text=text)
 
 
 def _optional(each: Experiment) -> Experiment:

@@ -27,7 +27,7 @@ SURE, UNSURE = 0.005, 0.2
 PATIENCE = 6
 """So often a request is repeated that met a rate limit or an overloaded server."""
 OWN_KEY = "the client's own"
-ENOUGH = 400
+ENOUGH = 300
 """Tokens for an answer of a model that reasons first."""
 
 
@@ -114,7 +114,7 @@ class _Prober:
 
     def arm(self, experiment: Experiment, fields: Mapping[str, Any], count: int) -> list[Heard]:
         """`count` answers to the same request, asked for once in all."""
-        tokens = max(experiment.tokens, ENOUGH) if self.thinks and experiment.test != "alike" else experiment.tokens
+        tokens = max(experiment.tokens, ENOUGH) if self.thinks and experiment.text else experiment.tokens
         answers = self._arms.setdefault(f"{experiment.prompt} {tokens} {text_of(fields)}", [])
         while len(answers) < count and (not answers or answers[-1].taken):
             answers.append(self.ask(experiment.prompt, fields, tokens))
