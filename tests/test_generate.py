@@ -358,7 +358,11 @@ def test_steps_that_float32_cannot_decide_are_made_again_in_float64(chat, prompt
         asked.append(logits.dtype)
         return decide(logits, *args, error=error, **more)[0] if error == 0 else 7, error == 0
 
+    def never_plain(values, sampling, us, error):
+        return [7] * len(us), [False] * len(us)
+
     monkeypatch.setattr(generate_module, "decide", never_sure)
+    monkeypatch.setattr(generate_module, "decide_rows", never_plain)
     exact = by_choice(chat.generate(prompt, Sampling(temperature=1.5), n=3, max_tokens=15, key=b"e"))
     assert {i: choice.ids for i, choice in exact.items()} == {i: choice.ids for i, choice in usual.items()}
     assert asked.count(np.float64) == asked.count(np.float32) >= 3

@@ -340,7 +340,9 @@ def test_an_unknown_model_is_a_sentence_with_the_nearest_name(weights):
 
 def test_missing_weights_are_a_sentence_that_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_WEIGHTS", str(tmp_path / "nowhere"))
-    with pytest.raises(ModelFileError, match=rf"nowhere: there is no model 'lab-chat'\. {RESTORE}"):
+    with pytest.raises(
+        ModelFileError, match=rf"nowhere: the lab's model 'lab-chat' .*not there\. There is none at all\. {RESTORE}"
+    ):
         lm.load()
 
 

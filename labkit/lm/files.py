@@ -7,9 +7,11 @@ in `model`; this module only brings arrays. Files follow Hugging Face's conventi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +23,8 @@ from numpy.typing import NDArray
 from labkit.errors import ModelFileError
 
 RESTORE = "Run `git checkout -- labkit/lm/weights` in the lab's folder, or clone the lab again"
+PARTS = ("config.json", "model.safetensors", "tokenizer.json")
+"""The files of a model that are read here."""
 _DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 
 
@@ -106,16 +110,44 @@ def check_tensors(
         raise ModelFileError(what, where=f"{path}: {unknown[0]}", right="Read are Llama models without biases")
 
 
-def check_sums(folder: Path) -> None:
-    """Compare every file that SHA256SUMS lists with its checksum; without that file nothing is compared."""
+def check_sums(folder: Path, *, required: bool = False) -> None:
+    """Compare the files of a model with the checksums in its SHA256SUMS: those it lists and those that are read.
+
+    required: whether SHA256SUMS must be there; else a folder without it is taken as it is.
+    Raises ModelFileError with the file's name for one that is missing, changed, or of another model.
+    """
     sums = folder / "SHA256SUMS"
-    if not sums.exists():
+    if not sums.exists() and not required:
         return
-    for line in read_bytes(sums).decode("utf-8", "replace").splitlines():
-        expected, _, name = line.strip().partition(" ")
-        name = name.lstrip(" *")
-        if not name:
-            continue
-        if hashlib.sha256(read_bytes(folder / name)).hexdigest() != expected.lower():
+    expected = read_sums(sums)
+    for name in PARTS:
+        if name not in expected:
+            raise ModelFileError(f"it has no checksum for {name}", where=str(sums), do=RESTORE)
+    for name, right in expected.items():
+        digest = hashlib.sha256(read_bytes(folder / name)).hexdigest()
+        if digest != right:
             what = "its checksum is not the one in SHA256SUMS: the file was changed or damaged"
-            raise ModelFileError(what, where=str(folder / name), do=RESTORE)
+            raise ModelFileError(what + _origin(folder, name, digest), where=str(folder / name), do=RESTORE)
+
+
+def read_sums(path: Path) -> dict[str, str]:
+    """File name -> SHA-256 in hex, as `sha256sum` writes them."""
+    sums: dict[str, str] = {}
+    for number, line in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), start=1):
+        if not line.strip():
+            continue
+        found = re.fullmatch(r"([0-9a-fA-F]{64}) [ *]([\w.-]+)", line.strip())
+        if not found:
+            what = f"line {number} is not a checksum and a file name"
+            raise ModelFileError(what, where=str(path), do=RESTORE)
+        sums[found[2]] = found[1].lower()
+    return sums
+
+
+def _origin(folder: Path, name: str, digest: str) -> str:
+    """', it is the one of lab-coder' where a model beside this one has exactly that file; else ''."""
+    for other in sorted(folder.parent.glob("*/SHA256SUMS")):
+        with contextlib.suppress(ModelFileError):
+            if other.parent != folder and read_sums(other).get(name) == digest:
+                return f", or exchanged: it is the {name} of {other.parent.name}"
+    return ""

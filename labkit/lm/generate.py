@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from labkit.errors import ModelFileError, ParameterError
 from labkit.lm.constrain import Constraint, Guide
-from labkit.lm.exact import FLOAT32_ERROR, decide
+from labkit.lm.exact import FLOAT32_ERROR, decide, decide_rows
 from labkit.lm.files import RESTORE
 from labkit.lm.model import Cache, Model
-from labkit.lm.sampler import Sampling, log_softmax
+from labkit.lm.sampler import Sampling, adjusted, log_softmax
 from labkit.lm.stops import StopFinder
 from labkit.lm.tokens import CONTROL, TextStream, Tokenizer
 
@@ -176,11 +176,20 @@ class LanguageModel:
         logits = np.repeat(self.model.step([prompt], first), n, axis=0)
         cache = first.repeated(n, len(prompt) + limit)
         exact = _ExactLogits(self.model, prompt, len(prompt) + limit)
+        banned = sorted(sampling.ban)
         for step in range(limit):
             finished: list[int] = []
+            us = [uniform(key, choice.index, step) for choice in choices]
+            allowed = [choice.guide.allowed() if choice.guide else None for choice in choices]
+            tokens, certain = [0] * len(choices), [False] * len(choices)
+            if dtype == np.float32:
+                tokens, certain = decide_rows(
+                    _after_all(logits, choices, sampling, banned, allowed), sampling, us, FLOAT32_ERROR
+                )
             for row, choice in enumerate(choices):
-                u = uniform(key, choice.index, step)
-                token, values = _choose(logits[row], choice, sampling, u, exact)
+                token, values = tokens[row], logits[row]
+                if not certain[row]:
+                    token, values = _choose(values, choice, sampling, us[row], allowed[row], exact)
                 piece = self._advance(choice, token, limit)
                 if logprobs is not None and piece.token_ids:
                     piece = Piece(
@@ -252,12 +261,36 @@ class _ExactLogits:
         return row
 
 
+def _after_all(
+    logits: NDArray[Any],
+    choices: list[_Choice],
+    sampling: Sampling,
+    banned: list[int],
+    allowed: list[NDArray[np.bool_] | None],
+) -> NDArray[Any]:
+    """The logits (B, V) of all choices after bias, bans, penalties and constraint."""
+    if sampling.logit_bias or sampling.penalises:
+        rows = zip(logits, choices, strict=True)
+        values = np.stack([adjusted(row, sampling, choice.counts, choice.seen) for row, choice in rows])
+    else:
+        values = logits.copy()
+        values[:, banned] = -np.inf
+    for row, mask in enumerate(allowed):
+        if mask is not None:
+            values[row, ~mask] = -np.inf
+    return values
+
+
 def _choose(
-    logits: NDArray[Any], choice: _Choice, sampling: Sampling, u: float, exact: _ExactLogits
+    logits: NDArray[Any],
+    choice: _Choice,
+    sampling: Sampling,
+    u: float,
+    allowed: NDArray[np.bool_] | None,
+    exact: _ExactLogits,
 ) -> tuple[int, NDArray[Any]]:
     """The next token of a choice and the logits that chose it: those given, or exact ones where these cannot tell."""
     error = FLOAT32_ERROR if logits.dtype == np.float32 else 0.0
-    allowed = choice.guide.allowed() if choice.guide else None
     token, certain = decide(_masked(logits, allowed), sampling, u, error=error, counts=choice.counts, seen=choice.seen)
     if not certain:
         logits = exact.after(choice)

@@ -214,27 +214,29 @@ class Model:
             raise ParameterError(what, where="ids", right=f"The window holds {c.max_position_embeddings} tokens")
         dtype = cache.keys[0].dtype
         w = self._weights(dtype)
-        H, h, eps = c.num_attention_heads, c.head_dim, dtype.type(c.rms_norm_eps)
+        H, h, F, eps = c.num_attention_heads, c.head_dim, c.intermediate_size, dtype.type(c.rms_norm_eps)
         turns = w.turns[past:S]
         hidden = None if T == 1 else np.arange(S)[None, :] > np.arange(past, S)[:, None]  # (T, S): the future
         x = w.embedding[ids.reshape(-1)]  # (BT, D)
         for i, (w_qkv, w_out, w_gate_up, w_down) in enumerate(w.layers):
             qkv = (_normed(x, eps) @ w_qkv).reshape(B, T, 3, H, h).transpose(2, 0, 3, 1, 4)  # (3, B, H, T, h)
             pairs = np.ascontiguousarray(qkv[:2]).view(w.turns.dtype)  # (2, B, H, T, h/2) complex
-            queries, keys = (pairs * turns).view(dtype)
+            pairs *= turns
+            queries, keys = pairs.view(dtype)
             cache.keys[i][:, :, past:S] = keys
             cache.values[i][:, :, past:S] = qkv[2]
             scores = queries @ cache.keys[i][:, :, :S].swapaxes(2, 3)  # (B, H, T, S)
             if hidden is not None:
                 scores[:, :, hidden] = -np.inf
-            scores -= scores.max(-1, keepdims=True)
+            scores -= np.maximum.reduce(scores, -1, keepdims=True)
             np.exp(scores, out=scores)
-            scores /= scores.sum(-1, keepdims=True)
+            scores /= np.add.reduce(scores, -1, keepdims=True)
             mixed = (scores @ cache.values[i][:, :, :S]).transpose(0, 2, 1, 3).reshape(B * T, H * h)
             x += mixed @ w_out
             gate_up = _normed(x, eps) @ w_gate_up  # (BT, 2F)
-            gate, up = gate_up[:, : c.intermediate_size], gate_up[:, c.intermediate_size :]
-            x += (_silu(gate) * up) @ w_down
+            gated = _silu(gate_up[:, :F])
+            gated *= gate_up[:, F:]
+            x += gated @ w_down
         cache.length = S
         if last_only:
             x = np.ascontiguousarray(x.reshape(B, T, -1)[:, -1])
@@ -292,13 +294,19 @@ def _fold(c: ModelConfig, tensors: dict[str, Floats], dtype: np.dtype[Any]) -> _
 
 def _normed(x: Floats, eps: np.floating[Any]) -> Floats:
     """RMSNorm without its gain: x / sqrt(mean(x^2) + eps) over the last axis of (N, D)."""
-    mean_square = np.einsum("nd,nd->n", x, x) / x.dtype.type(x.shape[1])
-    normed: Floats = x * (1 / np.sqrt(mean_square + eps))[:, None]
+    root = np.vecdot(x, x)
+    root /= x.dtype.type(x.shape[1])
+    root += eps
+    np.sqrt(root, out=root)
+    normed: Floats = x / root[:, None]
     return normed
 
 
 def _silu(x: Floats) -> Floats:
     """x * sigmoid(x). For x below -88 in float32 exp(-x) is infinite and the result -0, as it should be."""
+    raised: Floats = np.negative(x)
     with np.errstate(over="ignore"):
-        gated: Floats = x / (1 + np.exp(-x))
-    return gated
+        np.exp(raised, out=raised)
+        raised += 1
+        np.divide(x, raised, out=raised)
+    return raised

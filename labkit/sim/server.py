@@ -212,7 +212,7 @@ class LocalServer:
             try:
                 self._world.load(name)
             except Exception:
-                return
+                continue
 
     def _serve(self, sock: socket.socket, ready: threading.Event, failed: list[BaseException]) -> None:
         try:
