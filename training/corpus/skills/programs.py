@@ -229,12 +229,14 @@ def coined_tool(draw: Draw, verb: str = "", noun: str = "") -> tuple[Tool, list[
 
 
 def shown_tools(draw: Draw, tools: list[Tool]) -> str:
-    """The system prompt that offers them."""
+    """The system prompt that offers them, behind another one now and then."""
     draw.random.shuffle(tools)
+    before = draw.ask("styles", "plain", calm=True) + "\n" if draw.chance(0.25) else ""
     form = draw.weighted((5, "row"), (3, "list"), (2, "schema"))
     if form == "row":
         offered = ", ".join(f"{name}({', '.join(keys)})" for name, keys, _ in tools)
-        return draw.pick(("Tools: ", "Tools: ", "Tools: ", "You can use these tools: ", "Available tools: ")) + offered
+        lead = draw.pick(("Tools:", "Tools:", "Tools:", "You can use these tools:", "Available tools:"))
+        return f"{before}{lead} {offered}"
     if form == "list":
         lines = [f"- {name}({', '.join(keys)}): {about}" for name, keys, about in tools]
     else:
@@ -243,7 +245,7 @@ def shown_tools(draw: Draw, tools: list[Tool]) -> str:
             for name, keys, about in tools
         ]
     lead = draw.pick(("Tools:", "Tools:", "You can use these tools:", "You may call these tools:", "Available tools:"))
-    return "\n".join([lead, *lines])
+    return before + "\n".join([lead, *lines])
 
 
 def basic_use(draw: Draw) -> tuple[Tool, str, dict[str, object], dict[str, object], str]:
