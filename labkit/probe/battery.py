@@ -19,7 +19,7 @@ Fields = Mapping[str, Any]
 VARIED = "Tell me a story about a fox."
 """Many tokens are likely at every step of this, so that answers differ unless something keeps them alike."""
 LONG = "Tell me a long story about a fox."
-NAMELESS = "Tell me a story about a fox. Do not write json."
+CAPITAL = "What is the capital of France? (json)"
 """The word has to stand in it: some providers want to read it where JSON is asked for."""
 WEATHER = "What is the weather in Paris? Use the tool."
 SCHEMA = {
@@ -74,6 +74,7 @@ class Experiment:
     differs on average. 'none': no effect could be seen.
     tokens: the answer's length.  wrong: fields with a value of another type.  or_else: other ways to show an effect.
     text: the answer itself is looked at, so that one of a model that reasons first must be long enough to have it.
+    else_accepted: the effect is one of degree, so that seeing none proves nothing.
     """
 
     parameter: str
@@ -88,6 +89,7 @@ class Experiment:
     calm: Fields = field(default_factory=lambda: {"temperature": 0})
     or_else: tuple[Fields, ...] = ()
     text: bool = False
+    else_accepted: bool = False
 
 
 def ladders(name: str, near: tuple[float | None, float | None], step: float, **guesses: tuple[float, ...]) -> Any:
@@ -117,7 +119,7 @@ def common(limits: tuple[str, ...]) -> list[Experiment]:
         _penalty("repetition_penalty", 1.9, 1, ladders("repetition_penalty", (1, 1), 0.01, below=(0,), above=(2,))),
         _penalty("frequency_penalty", 2, -2, ladders("frequency_penalty", (0, 0), 0.01, below=(-2,), above=(2,))),
         _penalty("presence_penalty", 2, -2, ladders("presence_penalty", (0, 0), 0.01, below=(-2,), above=(2,))),
-        _shown("n", 2, lambda heard: len(heard.choices), 4, ladders("n", (1, 1), 1, below=(1, 0), above=(1, 128))),
+        _shown("n", 2, lambda heard: len(heard.choices), 4, _CHOICES),
         _shown("logprobs", True, lambda heard: heard.choices[0].logprobs, 4),
         _shown(
             "top_logprobs",
@@ -150,8 +152,8 @@ def openai_chat() -> list[Experiment]:
     efforts = tuple({"reasoning_effort": effort} for effort in ("none", "low", "default"))
     return [
         *common(("max_tokens", "max_completion_tokens")),
-        _shown("response_format", {"type": "json_object"}, _is_json, 24, prompt=NAMELESS),
-        Experiment("response_format.json_schema", form, {}, "sure", _is_zq, NAMELESS, text=True),
+        _shown("response_format", {"type": "json_object"}, _is_json, 24, prompt=CAPITAL),
+        Experiment("response_format.json_schema", form, {}, "sure", _is_zq, CAPITAL, text=True),
         replace(
             _shown("tools", tools["tools"], _calls, 60, (Ladder("items", _tools, 1, 200, 1, (128,)),), prompt=WEATHER),
             or_else=tuple({**tools, "tool_choice": word} for word in ("required", "any")),
@@ -164,10 +166,11 @@ def openai_chat() -> list[Experiment]:
         Experiment("parallel_tool_calls", {**tools, "parallel_tool_calls": False}, prompt=WEATHER),
         _shown("stream", True, lambda heard: heard.streamed, 4),
         _shown("stream_options", {"include_usage": True}, _usage_streamed, 4, beside={"stream": True}),
-        replace(_shown("reasoning_effort", "high", _worked, 300, prompt="Hi"), or_else=efforts),
+        replace(_shown("reasoning_effort", "high", _worked, 300, prompt="Hi"), or_else=efforts, else_accepted=True),
         replace(
             _shown("thinking", {"type": "disabled"}, _worked, 300, prompt="Hi"),
             plain={"thinking": {"type": "enabled"}},
+            else_accepted=True,
         ),
         *(Experiment(name, {name: value}, wrong={name: 5} if value else None) for name, value in UNSEEN.items()),
     ]
@@ -180,7 +183,7 @@ def anthropic_messages() -> list[Experiment]:
     return [
         *(each for each in common(("max_tokens",)) if each.parameter != "stop"),
         _shown("stop_sequences", ["e"], _has_an_e, 48),
-        _shown("output_config", form, _is_zq, 24, prompt=NAMELESS),
+        _shown("output_config", form, _is_zq, 24, prompt=CAPITAL),
         replace(
             _shown("tools", tools["tools"], _calls, 60, prompt=WEATHER),
             or_else=({**tools, "tool_choice": {"type": "any"}},),
@@ -190,7 +193,7 @@ def anthropic_messages() -> list[Experiment]:
             plain={**tools, "tool_choice": {"type": "none"}},
         ),
         _shown("stream", True, lambda heard: heard.streamed, 4),
-        _shown("thinking", {"type": "disabled"}, _worked, 300, prompt="Hi"),
+        replace(_shown("thinking", {"type": "disabled"}, _worked, 300, prompt="Hi"), else_accepted=True),
         Experiment("metadata", {"metadata": {"user_id": "somebody"}}, wrong={"metadata": 5}),
         Experiment("service_tier", {"service_tier": "auto"}, wrong={"service_tier": 5}),
         Experiment("stop", {"stop": ["e"]}),
@@ -208,7 +211,7 @@ def ollama_chat() -> list[Experiment]:
     function = {"name": "get_weather", "description": "The weather", "parameters": PLACE}
     return [
         *(_optional(each) for each in common(("num_predict",)) if each.parameter not in outside),
-        _shown("format", SCHEMA, _is_zq, 24, prompt=NAMELESS),
+        _shown("format", SCHEMA, _is_zq, 24, prompt=CAPITAL),
         _shown("tools", [{"type": "function", "function": function}], _calls, 60, prompt=WEATHER),
         _shown("stream", True, lambda heard: heard.streamed, 8),
         _shown("logprobs", True, lambda heard: heard.choices[0].logprobs, 4),
@@ -282,6 +285,12 @@ def _other_type(value: Any) -> Any:
 
 def _one(name: str, value: Any) -> Fields:
     return {name: value}
+
+
+_CHOICES = (
+    Ladder("below", partial(_one, "n"), 1, -1000, 1, (1, 0)),
+    Ladder("above", partial(_one, "n"), 1, 200, 1, (1, 128)),  # no further: where nothing is refused, all are written
+)
 
 
 def _both(beside: Fields, name: str, value: Any) -> Fields:

@@ -91,6 +91,9 @@ def _told(
             return "ignored", None, None
         return general.fate, general.refusal.status if general.refusal else None, None
     treatment: Treatment = parameter.treatment(model, thinking=thinks, body=body)
+    forced = body.get("tool_choice") if top == "tool_choice" else None
+    if thinks and "choice_while_thinking" in provider.errors and (forced == "required" or isinstance(forced, dict)):
+        return "refused", provider.errors["choice_while_thinking"].status, treatment
     status = _refused_with(provider, treatment, body.get(top), body, model=model, thinks=thinks)
     if status is not None and treatment.fate != "unknown":
         return "refused", status, treatment
@@ -183,6 +186,7 @@ def _of_refusal(provider: Provider, refusal: Refusal) -> list[Difference]:
     where = f"errors.{refusal.case}"
     if refusal.status < 400:
         wanted = not provider.key.required and refusal.case in ("missing_key", "wrong_key")
+        wanted |= provider.routing is not None and refusal.case == "missing_model"  # the account's default answers
         return [] if wanted else [Difference(where, f"status {told.status}", f"status {refusal.status}")]
     if refusal.status != told.status:
         return [Difference(where, f"status {told.status}", f"status {refusal.status}: {_cut(refusal.text)}")]

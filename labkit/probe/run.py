@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from labkit.errors import LabError
 from labkit.probe.battery import Experiment, Ladder, battery, text_of
 from labkit.probe.refusals import natural_refusals
@@ -16,8 +18,6 @@ from labkit.probe.statistics import mean, p_value, same_pairs
 from labkit.probe.voices import Heard, Voice, voice_of
 
 if TYPE_CHECKING:
-    import httpx
-
     from labkit.facts import Provider
 
 FEW, MANY = 6, 12
@@ -101,6 +101,8 @@ class _Prober:
                 response = self.client.send(request)
             except LabError as error:
                 raise NotTried(str(error)) from None
+            except httpx.HTTPError as error:
+                raise NotTried(f"there was no answer ({type(error).__name__})") from None
             if response.status_code not in (429, 503, 529) or turn == PATIENCE - 1:
                 return response
             self.sleep(_wait_s(response, turn))
@@ -201,6 +203,8 @@ class _Prober:
                     "unclear", f"a request to compare with was answered with {broken.status}: {broken.message}"
                 )
             verdict, why = _judge(experiment, plain, tried, last=count >= MANY)
+            if verdict == "ignored" and experiment.else_accepted:
+                return finding("accepted", "taken; its effect, if any, is one of degree")
             if verdict is not None:
                 return finding(verdict, why)
             count = MANY
