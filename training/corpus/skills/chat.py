@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (a text on one line is easier to read than a broken one)
 """Talk: greetings, who Pebble is, what was said before, and what a tiny model does not know."""
 
 from __future__ import annotations
