@@ -1,7 +1,8 @@
 """What the local providers cost: the wire beside the model alone, and the wait for a first byte amid many streams.
 
 Run: python benchmarks/sim.py
-Prints medians and ratios taken in one run. `quick` pace: nothing waits on purpose.
+Prints medians and ratios taken in one run, at `quick` pace: nothing waits on purpose. Then, at `real` pace, how many
+streams each provider's speed allows before the slowest of them takes a tenth longer than the facts say.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 import httpx
 
 from labkit import facts, lm
+from labkit.probe.voices import voice_of
 from labkit.sim import LocalServer
 
 PROMPT = [{"role": "user", "content": "Tell me a story about a fox."}]
@@ -84,6 +86,40 @@ class Wire:
         return firsts, lasts
 
 
+def streams_in_time(server: LocalServer, provider: str) -> tuple[int, float]:
+    """The most streams at once (1, 2, 4, … 64) that keep the pace of the facts, and by how much the next ones fail.
+
+    Each tells a story of up to 40 tokens; its time may be a tenth and 50 ms beyond first token and rate of the facts.
+    """
+    known = server.facts[provider]
+    model = known.model("chat")
+    speed, voice = known.speed_of(model), voice_of(known)
+    body = voice.body(model.id, PROMPT[0]["content"], {voice.limits[0]: TOKENS}, {"stream": True})
+    headers = {known.key.header: f"{known.key.scheme} {known.key.local}".strip(), **voice.headers}
+    best = 0
+    for count in (1, 2, 4, 8, 16, 32, 64):
+        excesses: list[float] = []
+
+        def run(excesses: list[float] = excesses) -> None:
+            url = server.provider_url(provider) + voice.path
+            start = time.perf_counter()
+            heard = voice.hear(httpx.post(url, json=body, headers=headers, timeout=120, trust_env=False))
+            took = time.perf_counter() - start
+            tokens = heard.raw.count("data: {")
+            allowed = (speed.first_token_s + tokens / speed.tokens_per_s) * 1.1 + 0.05
+            excesses.append(took / allowed)
+
+        threads = [threading.Thread(target=run) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if max(excesses) > 1:
+            return best, max(excesses)
+        best = count
+    return best, 1.0
+
+
 def consume(items: Iterable[object]) -> None:
     """Run through `items`."""
     for _ in items:
@@ -109,6 +145,13 @@ def main() -> None:
                 f"{count:3} streams: first byte after {statistics.median(firsts) * 1000:6.0f} ms (median), "
                 f"{max(firsts) * 1000:6.0f} ms (worst); {rate:6.0f} tokens a second in all"
             )
+        server.pace = "real"
+        for provider in server.facts:
+            if provider != "lab":
+                count, excess = streams_in_time(server, provider)
+                speed = server.facts[provider].speed_of(server.facts[provider].model("chat"))
+                told = f"{speed.first_token_s:g} s, then {speed.tokens_per_s:g} tokens a second"
+                print(f"real pace, {provider:<11} {count:3} streams in time ({told}); the next: {excess:.2f} of it")
         troubles = [record.trouble for record in server.log if record.trouble]
         print(json.dumps({"requests": len(server.log), "troubles": len(troubles)}))
 

@@ -80,6 +80,14 @@ def test_deepseek_chat_lives_until_its_last_minute_and_not_after() -> None:
     assert read(path).model("chat").id == "deepseek-flash"
 
 
+def test_deepseek_coder_was_another_name_of_deepseek_chat_and_its_end_is_marked_as_a_guess() -> None:
+    then, now = facts.load("2025-09-14")["deepseek"], facts.load()["deepseek"]
+    coder = then.alive()["deepseek-coder"]
+    assert (coder.alias_of, coder.invented) == ("deepseek-chat", True)
+    assert coder.prices == then.models["deepseek-chat"].prices
+    assert "deepseek-coder" not in now.alive()
+
+
 def test_the_price_in_force_is_that_of_the_hour() -> None:
     flash = facts.load()["deepseek"].models["deepseek-flash"]
 
