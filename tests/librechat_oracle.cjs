@@ -1,0 +1,30 @@
+// Reads a JSON list of texts from stdin and answers, for each, what js-yaml and LibreChat's own schema say.
+const { createRequire } = require('module');
+const need = createRequire(process.argv[2] + '/');
+const yaml = need('js-yaml');
+const { configSchema } = need('librechat-data-provider');
+
+const plain = (v) => {
+  if (v === undefined) return null;
+  if (v instanceof Date) return { $date: isNaN(v) ? null : v.toISOString() };
+  if (v instanceof Uint8Array) return { $bytes: [...v] };
+  if (typeof v === 'number' && !Number.isFinite(v)) return { $number: String(v) };
+  if (Object.is(v, -0)) return 0;
+  if (Array.isArray(v)) return v.map(plain);
+  if (v && typeof v === 'object') return { $map: Object.keys(v).sort().map((k) => [k, plain(v[k])]) };
+  return v;
+};
+
+const input = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+process.stdout.write(JSON.stringify(input.map((text) => {
+  let data;
+  try { data = yaml.load(text); } catch (e) {
+    return { yaml: e.reason || String(e), line: e.mark ? e.mark.line + 1 : null, column: e.mark ? e.mark.column + 1 : null };
+  }
+  const result = configSchema.strict().safeParse(data);
+  return {
+    data: plain(data),
+    accepted: result.success,
+    issues: result.success ? [] : result.error.issues.map((i) => ({ code: i.code, path: i.path, message: i.message })),
+  };
+})));
