@@ -86,7 +86,7 @@ class Wire:
         return firsts, lasts
 
 
-def streams_in_time(server: LocalServer, provider: str) -> tuple[int, float]:
+def streams_in_time(server: LocalServer, provider: str, http: httpx.Client) -> tuple[int, float]:
     """The most streams at once (1, 2, 4, … 64) that keep the pace of the facts, and by how much the next ones fail.
 
     Each tells a story of up to 40 tokens; its time may be a tenth and 50 ms beyond first token and rate of the facts.
@@ -103,7 +103,7 @@ def streams_in_time(server: LocalServer, provider: str) -> tuple[int, float]:
         def run(excesses: list[float] = excesses) -> None:
             url = server.provider_url(provider) + voice.path
             start = time.perf_counter()
-            heard = voice.hear(httpx.post(url, json=body, headers=headers, timeout=120, trust_env=False))
+            heard = voice.hear(http.post(url, json=body, headers=headers))
             took = time.perf_counter() - start
             tokens = heard.raw.count("data: {")
             allowed = (speed.first_token_s + tokens / speed.tokens_per_s) * 1.1 + 0.05
@@ -148,7 +148,7 @@ def main() -> None:
         server.pace = "real"
         for provider in server.facts:
             if provider != "lab":
-                count, excess = streams_in_time(server, provider)
+                count, excess = streams_in_time(server, provider, wire.http)
                 speed = server.facts[provider].speed_of(server.facts[provider].model("chat"))
                 told = f"{speed.first_token_s:g} s, then {speed.tokens_per_s:g} tokens a second"
                 print(f"real pace, {provider:<11} {count:3} streams in time ({told}); the next: {excess:.2f} of it")
