@@ -149,6 +149,15 @@ def probe(words: Words) -> int:
     )
 
 
+def config(words: Words) -> int:
+    """Check, explain, show the menu of, or export a LibreChat configuration."""
+    from labkit.configuring import run
+
+    return run(
+        words.action, words.file, words.endpoint, profile=words.profile, format=words.format, output=words.output
+    )
+
+
 def progress(words: Words) -> int:
     """Show the guesses and exercises kept on this machine."""
     from labkit.doctor import progress_lines
@@ -239,6 +248,15 @@ def _probe_options(one: argparse.ArgumentParser) -> None:
     _day_option(one)
 
 
+def _config_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("action", metavar="ACTION", help="check, explain, menu or export")
+    one.add_argument("file", metavar="FILE", help="a librechat.yaml")
+    one.add_argument("endpoint", nargs="?", default="", metavar="ENDPOINT", help="explain: this endpoint alone")
+    one.add_argument("--profile", default="current", help="current (LibreChat 0.8) or legacy (up to 0.7)")
+    one.add_argument("--format", default="librechat", help="export: librechat, litellm, env or postman")
+    one.add_argument("--output", default="", metavar="PATH", help="export: write to this file")
+
+
 def _number_option(one: argparse.ArgumentParser) -> None:
     one.add_argument("number", help="the notebook's number, such as 03")
 
@@ -251,6 +269,7 @@ WORDS: dict[str, tuple[Callable[[Words], int], Callable[[argparse.ArgumentParser
     "keys": (keys, _none),
     "facts": (facts, _facts_options),
     "probe": (probe, _probe_options),
+    "config": (config, _config_options),
     "progress": (progress, _none),
     "fresh": (fresh, _number_option),
 }

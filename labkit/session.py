@@ -123,6 +123,22 @@ class Lab:
             **options,
         )
 
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request made elsewhere, by `cfg.request` for instance: as it is, at the lab's address, into `lab.log`.
+
+        An address of a provider becomes the local one's, with the path as it was, unless the provider is live; where
+        a `${VARIABLE}` or a hidden key stands in a header, the lab's key for it goes out. Waits up to 60 s, and reads
+        the answer to its end. Raises LiveRefused for an address that is nobody's.
+        """
+        import httpx
+
+        from labkit.config.address import sendable
+
+        local = {name: self._server.provider_url(name) for name in self._facts if name not in self._live}
+        keys = {name: self.key(name) for name in self._facts}
+        with httpx.Client(transport=self._transport(), timeout=TIMEOUT_S) as client:
+            return client.send(sendable(request, self._facts, local, keys))
+
     def model(self, provider: str, role: str = "chat") -> str:
         """A model of that provider that lives at the lab's moment, for a role: chat, reasoner, cheap, strong, title."""
         return self._facts[provider].model(role).id

@@ -16,14 +16,14 @@ ROWS = (
     ("lm",),
     ("wire",),
     ("sim",),
-    ("config",),
     ("cost",),
     ("view",),
+    ("config",),
     ("diagnosis", "retries"),
     ("exercises", "compare", "probe"),
     ("session",),
     ("plots", "widgets"),
-    ("copies", "desk", "suite", "almanac", "pricetable", "probing", "doctor", "serving"),
+    ("copies", "desk", "suite", "almanac", "pricetable", "probing", "doctor", "serving", "configuring"),
     ("cli", "__main__", ""),
 )
 ROW = {name: number for number, names in enumerate(ROWS) for name in names}
