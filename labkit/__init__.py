@@ -13,14 +13,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit.diagnosis import diagnose as diagnose
+    from labkit.retries import retry as retry
     from labkit.session import Lab as Lab
     from labkit.view.anatomy import show as show
     from labkit.view.curl import curl as curl
 
 __version__ = "0.1.0"
 
-_HOME = {"Lab": "labkit.session", "show": "labkit.view.anatomy", "curl": "labkit.view.curl"}
-__all__ = ["Lab", "__version__", "curl", "show"]
+_HOME = {
+    "Lab": "labkit.session",
+    "curl": "labkit.view.curl",
+    "diagnose": "labkit.diagnosis",
+    "retry": "labkit.retries",
+    "show": "labkit.view.anatomy",
+}
+__all__ = ["Lab", "__version__", "curl", "diagnose", "retry", "show"]
 
 
 def __getattr__(name: str) -> Any:

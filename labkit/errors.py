@@ -81,8 +81,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("deepsek", ["openai", "deepseek"])
     "Did you mean 'deepseek'?"
     """
-    near = get_close_matches(str(word).lower(), {str(k).lower(): k for k in known}, n=1, cutoff=0.6)
-    return f"Did you mean '{near[0]}'?" if near else ""
+    spelt = {str(k).lower(): k for k in known}
+    near = get_close_matches(str(word).lower(), spelt, n=1, cutoff=0.6)
+    return f"Did you mean '{spelt[near[0]]}'?" if near else ""
 
 
 def _rebuilt(kind: type[LabError], what: str, where: str, right: str, do: str) -> LabError:

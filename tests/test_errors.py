@@ -38,3 +38,7 @@ def test_errors_survive_pickling_with_their_message() -> None:
 @pytest.mark.parametrize(("word", "answer"), [("tempratur", "Did you mean 'temperature'?"), ("zzz", ""), ("", "")])
 def test_did_you_mean_names_the_nearest_word_or_nothing(word: str, answer: str) -> None:
     assert did_you_mean(word, ["temperature", "top_p"]) == answer
+
+
+def test_a_near_word_is_named_as_it_is_spelt() -> None:
+    assert did_you_mean("groq_apikey", ["GROQ_API_KEY"]) == "Did you mean 'GROQ_API_KEY'?"

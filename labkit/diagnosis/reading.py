@@ -1,0 +1,355 @@
+"""What a failed exchange says, taken apart once: words of the error, its codes, the answer's text and how it ended.
+
+It reads the exchange alone, in any dialect; what that means is in the rules. A pasted line of a log is read as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from labkit.errors import LabError
+from labkit.keys import scrub
+from labkit.wire import Exchange, Headers, sse_events
+
+LONGEST_TEXT = 20_000  # characters of an error that are read; a page of HTML says what it is much earlier
+_CODE_NAMES = ("code", "type", "status", "error_code", "error_type", "__type", "reason", "errorCode", "quotaId")
+_TEXT_NAMES = ("message", "error_msg", "msg", "detail", "details", "error", "raw", "title", "description", "errors")
+_STATUS = re.compile(
+    r"(?:status(?:[ _]?code)?\s*(?:is|of)?[\"':=\s]*|error code[:\s]*|HTTP(?:/[\d.]+)?\s+|code[\"']?\s*[:=]\s*)"
+    r"([1-5]\d\d)\b"
+    r"|\b([45]\d\d)\b(?=\s+(?:status code|\{|\"|[A-Z]|error\b))",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An exchange as the rules see it. Texts are without keys.
+
+    status: None when no answer came or a log line names none.  says: all words of the error, each part on its line.
+    codes: what stands in fields such as code and type, lower case.  param: the field that the error names, or ''.
+    failure: exception and causes, or ''.  asked: the request's JSON, {} when unknown.
+    content, reasoning: text of the answer's first choice; None when there is no answer with choices.
+    finish: the answer's finish word; '' when it is null or missing.  ended: whether a stream came to its proper end.
+    cut_json: whether a body that should be JSON stops half-way.  key_kind: whose keys begin like the one sent, or ''.
+    """
+
+    exchange: Exchange | None
+    status: int | None
+    says: str
+    codes: tuple[str, ...] = ()
+    param: str = ""
+    failure: str = ""
+    url: str = ""
+    method: str = ""
+    headers: Headers = field(default_factory=Headers)
+    content_type: str = ""
+    body_text: str = ""
+    asked: dict[str, Any] = field(default_factory=dict)
+    content: str | None = None
+    reasoning: str = ""
+    finish: str = ""
+    calls: tuple[dict[str, Any], ...] = ()
+    is_answer: bool = False
+    is_stream: bool = False
+    ended: bool = True
+    error_in_stream: bool = False
+    cut_json: bool = False
+    usage: dict[str, Any] = field(default_factory=dict)
+    key_kind: str = ""
+
+    @property
+    def path(self) -> str:
+        """The path of the address."""
+        return urlsplit(self.url).path
+
+    @property
+    def host(self) -> str:
+        """The host of the address, lower case."""
+        return (urlsplit(self.url).hostname or "").lower()
+
+
+def read(source: Any) -> Reading:
+    """The reading of a response, an exception, an exchange or a pasted line. Raises LabError for anything else."""
+    if isinstance(source, str):
+        return _of_line(source)
+    try:
+        exchange = Exchange.of(source)
+    except LabError:
+        if isinstance(source, BaseException):
+            return _of_line(f"{type(source).__name__}: {source}", failure=True)
+        raise
+    return _of_exchange(exchange, key_kind(source))
+
+
+def _of_line(line: str, *, failure: bool = False) -> Reading:
+    text = scrub(line)[:LONGEST_TEXT]
+    found = _STATUS.search(text)
+    status = int(found.group(1) or found.group(2)) if found else None
+    body = _object_in(text)
+    words, codes, param = _error_words(body) if body is not None else ("", (), "")
+    named = re.search(r"\bhttps?://[^\s'\"<>)]+", text)
+    broken = failure or re.search(r"\b(?:E[A-Z]{4,}|\w*(?:Timeout|Connect\w*|Protocol|Read)Error|\w+Timeout)\b", text)
+    return Reading(
+        exchange=None,
+        status=status,
+        says=f"{text}\n{words}".strip(),
+        codes=codes,
+        param=param,
+        failure=text if broken else "",
+        url=named.group(0) if named and status is None else "",
+        body_text=text,
+        content_type="text/html" if re.search(r"<!doctype html|<html", text, re.IGNORECASE) else "",
+    )
+
+
+def _of_exchange(exchange: Exchange, kind: str) -> Reading:
+    sent, answer = exchange.request, exchange.response
+    asked = sent.json()
+    failure = "\n".join([str(exchange.error), *exchange.error.causes]) if exchange.error else ""
+    common: dict[str, Any] = {
+        "exchange": exchange,
+        "failure": failure,
+        "url": sent.url,
+        "method": sent.method,
+        "asked": asked if isinstance(asked, dict) else {},
+        "key_kind": kind,
+    }
+    if answer is None:
+        return Reading(status=None, says=failure, **common)
+    text = (answer.body or b"").decode("utf-8", "replace")
+    common |= {"headers": answer.headers, "content_type": answer.headers.get("content-type").lower()}
+    common |= {"status": answer.status, "body_text": text[:LONGEST_TEXT], "usage": exchange.usage}
+    if answer.is_stream and answer.status < 400:
+        return Reading(**common, **_of_stream(exchange))
+    body = answer.json()
+    lines = None if body is not None or "ndjson" not in common["content_type"] else _lines_of(text)
+    if lines is not None:
+        return Reading(**common, **_of_parts(lines, bool(lines and lines[-1].get("done")), "", exchange))
+    if answer.status < 400 and isinstance(body, dict) and not _is_error(body):
+        return Reading(**common, says=failure, **_of_answer(body))
+    words, codes, param = _error_words(body)
+    if body is None:
+        words = _of_page(text) if _looks_html(text, common["content_type"]) else text[:LONGEST_TEXT]
+    half = body is None and text.lstrip()[:1] in ("{", "[") and "json" in common["content_type"]
+    says = "\n".join(part for part in (words, failure) if part)
+    return Reading(**common, says=says, codes=codes, param=param, cut_json=half)
+
+
+def _of_stream(exchange: Exchange) -> dict[str, Any]:
+    body = exchange.response.body if exchange.response and exchange.response.body else b""
+    if not body and exchange.chunks:
+        body = b"".join(part for _, part in exchange.chunks)
+    parts, ended, half = [], False, ""
+    for event in sse_events([body]):
+        data = event.data.strip()
+        if data == "[DONE]" or event.event == "message_stop":
+            ended = True
+        elif data and event.kind in ("data", "unfinished"):
+            try:
+                part = json.loads(data)
+            except (ValueError, RecursionError):
+                half = data
+                continue
+            if isinstance(part, dict):
+                parts.append(part)
+    return _of_parts(parts, ended, half, exchange)
+
+
+def _of_parts(parts: list[dict[str, Any]], ended: bool, half: str, exchange: Exchange) -> dict[str, Any]:
+    """A stream's parts put together: what was said, how it ended, whether an error came instead."""
+    content, reasoning, finish, error = "", "", "", None
+    for part in parts:
+        if _is_error(part):
+            error = part
+        for choice in _list(part.get("choices"))[:1]:
+            delta = _dict(choice.get("delta") or choice.get("message"))
+            content += _text(delta.get("content"))
+            reasoning += _text(delta.get("reasoning_content") or delta.get("reasoning"))
+            finish = str(choice.get("finish_reason") or finish)
+        delta = _dict(part.get("delta"))
+        content += _text(delta.get("text"))
+        reasoning += _text(delta.get("thinking"))
+        finish = str(delta.get("stop_reason") or part.get("done_reason") or finish)
+        message = part.get("message")
+        if isinstance(message, dict) and "choices" not in part and isinstance(message.get("content"), str):
+            content += message["content"]
+            reasoning += _text(message.get("thinking"))
+    words, codes, param = _error_words(error) if error else ("", (), "")
+    says = "\n".join(part for part in (words, str(exchange.error or "")) if part)
+    return {
+        "says": says,
+        "codes": codes,
+        "param": param,
+        "content": content if parts else None,
+        "reasoning": reasoning,
+        "finish": finish,
+        "is_answer": bool(parts) and error is None,
+        "is_stream": True,
+        "ended": ended or (bool(finish) and exchange.state == "complete"),
+        "error_in_stream": error is not None,
+        "cut_json": bool(half),
+    }
+
+
+def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
+    """A whole answer of the OpenAI, Anthropic or Ollama dialect."""
+    if isinstance(body.get("choices"), list):
+        choice = next((c for c in body["choices"] if isinstance(c, dict)), None)
+        if choice is None:
+            return {"is_answer": True, "content": None}
+        message = _dict(choice.get("message"))
+        thought = message.get("reasoning_content") or message.get("reasoning")
+        calls = _list(message.get("tool_calls"))
+        content = _text(message.get("content")) or _text(choice.get("text"))
+        return _answered(content, _text(thought), choice.get("finish_reason"), calls)
+    if isinstance(body.get("content"), list):
+        blocks = _list(body["content"])
+        text = "".join(_text(b.get("text")) for b in blocks if b.get("type") == "text")
+        thought = "".join(_text(b.get("thinking")) for b in blocks)
+        return _answered(text, thought, body.get("stop_reason"), [b for b in blocks if b.get("type") == "tool_use"])
+    if isinstance(body.get("message"), dict):
+        said = body["message"]
+        finish, calls = body.get("done_reason"), _list(said.get("tool_calls"))
+        return _answered(_text(said.get("content")), _text(said.get("thinking")), finish, calls)
+    return {}
+
+
+def _answered(content: str, reasoning: str, finish: Any, calls: list[dict[str, Any]]) -> dict[str, Any]:
+    said = {"content": content, "reasoning": reasoning, "finish": str(finish or "")}
+    return {**said, "calls": tuple(calls), "is_answer": True}
+
+
+def _is_error(body: dict[str, Any]) -> bool:
+    return bool(body.get("error")) or body.get("type") == "error" or body.get("object") in ("error", "Error")
+
+
+def _error_words(body: Any) -> tuple[str, tuple[str, ...], str]:
+    """(words, codes, the field it names) of an error body of any shape."""
+    words: list[str] = []
+    codes: list[str] = []
+    param = ""
+    for name, value, holder in _walk(body, 0):
+        if name in _CODE_NAMES and isinstance(value, (str, int)) and not isinstance(value, bool):
+            codes.append(str(value).lower())
+            if not re.fullmatch(r"\d+|error|[A-Za-z]+Error", str(value)):
+                words.append(str(value)) if name in ("reason",) else None
+        elif name in ("param", "field") and isinstance(value, str):
+            param = param or value
+        elif name == "loc" and isinstance(value, list):
+            param = param or ".".join(str(piece) for piece in value if piece != "body")
+        elif name in _TEXT_NAMES and isinstance(value, str):
+            words.append(
+                f"{value} ({'.'.join(map(str, holder['loc']))})" if isinstance(holder.get("loc"), list) else value
+            )
+    return "\n".join(dict.fromkeys(words))[:LONGEST_TEXT], tuple(dict.fromkeys(codes)), param
+
+
+def _walk(node: Any, depth: int, name: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    if depth > 8:
+        return
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str(key), value, node
+            if isinstance(value, (dict, list)):
+                yield from _walk(value, depth + 1, str(key))
+            elif isinstance(value, str) and key in ("message", "raw", "body", "error") and value.lstrip()[:1] in "{[":
+                inner = _json(value)  # a router passes on its host's error as text
+                if inner is not None:
+                    yield from _walk(inner, depth + 1)
+    elif isinstance(node, list):
+        for item in node:
+            if isinstance(item, str) and name in _TEXT_NAMES:
+                yield name, item, {}
+            yield from _walk(item, depth + 1, name)
+
+
+def _object_in(text: str) -> Any:
+    """The JSON, or Python's way of printing it, inside a line of a log; None when there is none."""
+    start = min((at for at in (text.find("{"), text.find("[{")) if at >= 0), default=-1)
+    if start < 0:
+        return None
+    piece = text[start:]
+    try:
+        return json.JSONDecoder().raw_decode(piece)[0]
+    except (ValueError, RecursionError):
+        pass
+    end = max(piece.rfind("}"), piece.rfind("]"))
+    try:
+        return ast.literal_eval(piece[: end + 1])
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _looks_html(text: str, content_type: str) -> bool:
+    return "html" in content_type or bool(re.match(r"\s*<(!doctype|html|head|center)", text, re.IGNORECASE))
+
+
+def _of_page(text: str) -> str:
+    title = re.search(r"<(?:title|h1)[^>]*>(.*?)</(?:title|h1)>", text, re.IGNORECASE | re.DOTALL)
+    return f"a page of HTML: {' '.join(title.group(1).split())}" if title else "a page of HTML"
+
+
+def _lines_of(text: str) -> list[dict[str, Any]]:
+    found = (_json(line) for line in text.splitlines() if line.strip())
+    return [part for part in found if isinstance(part, dict)]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _list(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):  # parts of a content
+        return "".join(_text(part.get("text")) for part in value if isinstance(part, dict))
+    return value if isinstance(value, str) else ""
+
+
+_KINDS = (
+    ("anthropic", r"sk-ant-"),
+    ("openrouter", r"sk-or-"),
+    ("groq", r"gsk_"),
+    ("fireworks", r"fw_"),
+    ("google", r"AIza"),
+    ("xai", r"xai-"),
+    ("perplexity", r"pplx-"),
+    ("huggingface", r"hf_"),
+    ("openai", r"sk-proj-|sk-svcacct-"),
+)
+
+
+def key_kind(source: Any) -> str:
+    """Whose keys begin like the one that the request carried: a provider's name, never a part of the key; '' unknown.
+
+    Exchanges hold no keys, so this looks into the request behind a response or an exception.
+    """
+    for holder in (source, getattr(source, "response", None), getattr(source, "http_response", None)):
+        try:
+            headers = getattr(getattr(holder, "request", None), "headers", None)
+        except RuntimeError:  # httpx: the request is not set yet
+            continue
+        if headers is None:
+            continue
+        for name in ("authorization", "x-api-key", "api-key"):
+            value = str(headers.get(name) or "").removeprefix("Bearer ").strip()
+            for provider, beginning in _KINDS:
+                if re.match(beginning, value):
+                    return provider
+    return ""

@@ -1,0 +1,135 @@
+"""The rules, read strictly from rules.yaml: what may be wrong, and by what each cause is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.diagnosis.hints import HINTS
+from labkit.diagnosis.reading import Reading
+from labkit.diagnosis.signs import SIGNS
+from labkit.errors import ConfigError
+from labkit.yamls import Document, read_yaml
+
+if TYPE_CHECKING:
+    from labkit.facts import Facts
+
+RULES = Path(__file__).with_name("rules.yaml")
+_PATTERNS = ("says", "codes", "failure", "path", "type", "body", "not")
+_CLUE = {"points", "status", "test", *_PATTERNS}
+_RULE = {"id", "cause", "clues", "hint", "confirm", "fix", "case"}
+
+
+@dataclass(frozen=True)
+class Clue:
+    """By what a cause is known: conditions that must all hold. points: 0-100, how sure it makes."""
+
+    points: int
+    status: frozenset[int]
+    patterns: dict[str, re.Pattern[str]]
+    test: str = ""
+
+    def evidence(self, reading: Reading, facts: Facts | None) -> list[str] | None:
+        """What speaks for it, in sentences; None when it does not hold."""
+        if self.status and reading.status not in self.status:
+            return None
+        found: list[str] = []
+        for name, pattern in self.patterns.items():
+            quoted = _find(name, pattern, reading)
+            if name == "not":
+                if quoted is not None:
+                    return None
+            elif quoted is None:
+                return None
+            else:
+                found.append(quoted)
+        if self.test:
+            said = SIGNS[self.test](reading, facts)
+            if not said:
+                return None
+            found.append(said)
+        if self.status or (reading.status and found):
+            found.insert(0, f"status {reading.status}")
+        return found
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A cause and its clues, most points first. case: an exchange for which it must come first."""
+
+    id: str
+    cause: str
+    clues: tuple[Clue, ...]
+    hint: str
+    confirm: str
+    fix: str
+    case: dict[str, Any]
+
+
+@lru_cache(maxsize=1)
+def rules() -> tuple[Rule, ...]:
+    """All rules. Raises ConfigError with file, line and path for a rule that cannot be meant."""
+    document = read_yaml(RULES)
+    found = tuple(_rule(raw, (number,), document) for number, raw in enumerate(document.data))
+    twice = {rule.id for rule in found if [other.id for other in found].count(rule.id) > 1}
+    if twice:
+        raise ConfigError(f"two rules are called {sorted(twice)[0]!r}", where=str(RULES))
+    return found
+
+
+def _rule(raw: Any, at: tuple[Any, ...], document: Document) -> Rule:
+    if not isinstance(raw, dict) or not _RULE - {"hint"} <= set(raw) <= _RULE:
+        raise ConfigError("a rule has other fields", where=document.place(at), right=f"They are {sorted(_RULE)}")
+    hint = raw.get("hint", "")
+    if hint and hint not in HINTS:
+        raise ConfigError(f"no hint is called {hint!r}", where=document.place((*at, "hint")), right=", ".join(HINTS))
+    clues = tuple(_clue(clue, (*at, "clues", n), document) for n, clue in enumerate(raw["clues"]))
+    ordered = tuple(sorted(clues, key=lambda clue: -clue.points))
+    return Rule(raw["id"], raw["cause"], ordered, hint, raw["confirm"], raw["fix"], raw["case"])
+
+
+def _clue(raw: Any, at: tuple[Any, ...], document: Document) -> Clue:
+    if not isinstance(raw, dict) or not {"points"} < set(raw) <= _CLUE or not isinstance(raw["points"], int):
+        raise ConfigError("a clue has other fields", where=document.place(at), right=f"They are {sorted(_CLUE)}")
+    if raw.get("test", "") not in ("", *SIGNS):
+        raise ConfigError(f"no sign is called {raw['test']!r}", where=document.place((*at, "test")))
+    try:
+        flags = re.IGNORECASE | re.DOTALL
+        patterns = {name: re.compile(raw[name], flags) for name in _PATTERNS if name in raw}
+    except re.error as error:
+        raise ConfigError(f"a pattern cannot be read: {error}", where=document.place(at)) from None
+    return Clue(raw["points"], frozenset(raw.get("status", ())), patterns, raw.get("test", ""))
+
+
+def _find(name: str, pattern: re.Pattern[str], reading: Reading) -> str | None:
+    """Where a pattern is found, as evidence; None when nowhere."""
+    for label, text in _texts(name, reading):
+        found = pattern.search(text)
+        if found:
+            return f"{label}: {_around(text, found)}"
+    return None
+
+
+def _texts(name: str, reading: Reading) -> Iterator[tuple[str, str]]:
+    if name == "codes":
+        yield from (("code", code) for code in reading.codes)
+    elif name in ("says", "not"):
+        yield from (("it says", line) for line in reading.says.splitlines() or [""])
+        if name == "not":
+            yield from (("code", code) for code in reading.codes)
+    else:
+        values = {"failure": reading.failure, "path": reading.path, "type": reading.content_type}
+        yield (
+            {"failure": "error", "path": "path", "type": "content-type", "body": "body"}[name],
+            values.get(name, reading.body_text),
+        )
+
+
+def _around(text: str, found: re.Match[str], most: int = 160) -> str:
+    """The words around a match, on one line."""
+    line = " ".join(text[max(0, found.start() - most // 2) : found.end() + most // 2].split())
+    return line if len(line) <= 2 * most else line[: 2 * most] + "…"

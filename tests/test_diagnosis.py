@@ -1,0 +1,210 @@
+"""`diagnose`: every rule by its case, the list of public failures, what it says, and what it never does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit import facts
+from labkit.diagnosis import diagnose
+from labkit.diagnosis.cases import exchange_of_case
+from labkit.diagnosis.reading import read
+from labkit.diagnosis.rules import Rule, rules
+from labkit.errors import LabError, ParameterError
+from labkit.yamls import read_yaml
+
+FACTS = facts.load()
+PUBLIC = read_yaml(Path(__file__).parent / "data" / "public_failures.yaml").data
+AWKWARD = ["", "{", "null", "[]", "\x1b[31m", "<script>alert(1)</script>", "\u202eabc", "429", "{'error': ", "🙂" * 50]
+
+
+def found_for(case: dict[str, Any]) -> Any:
+    return diagnose(exchange_of_case(case), facts=FACTS)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.id)
+def test_a_rule_is_first_for_its_own_case(rule: Rule) -> None:
+    found = found_for(rule.case)
+    assert found.first is not None, found
+    assert found.first.id == rule.id, found
+    assert found.first.evidence or "error" in rule.case
+    assert found.first.confirm
+    assert found.first.fix
+
+
+def test_nine_of_ten_public_failures_are_named_and_hardly_one_is_named_wrongly() -> None:
+    rows = [*PUBLIC["looked_at"], *PUBLIC["put_aside"]]
+    assert len(rows) >= 100
+    right = wrong = 0
+    for row in rows:
+        first = found_for(row["case"]).first
+        good = (first.id if first else "unknown") in row["is"]
+        right += good
+        wrong += not good and first is not None and first.points >= 75
+    assert right >= 0.9 * len(rows)
+    assert wrong <= 0.03 * len(rows)
+
+
+def test_every_public_failure_has_its_thread_and_a_known_cause() -> None:
+    known = {rule.id for rule in rules()} | {"unknown"}
+    for row in [*PUBLIC["looked_at"], *PUBLIC["put_aside"]]:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+/(issues|pull)/\d+", row["source"]), row
+        assert set(row["is"]) <= known, row
+
+
+def test_the_two_429_are_told_apart() -> None:
+    quota = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+    fast = {"error": {"message": "Rate limit reached. Please try again in 1.5s.", "code": "rate_limit_exceeded"}}
+    assert found_for({"status": 429, "body": quota}).first.id == "no_credit"
+    limited = found_for({"status": 429, "body": fast}).first
+    assert limited.id == "rate_limit"
+    assert "1.5 s" in limited.note
+
+
+def test_a_model_almost_spelt_right_is_offered() -> None:
+    model = FACTS["groq"].model("chat").id
+    url = "https://api.groq.com/openai/v1/chat/completions"
+    body = {"error": {"message": f"The model `{model}x` does not exist", "code": "model_not_found"}}
+    first = diagnose(_at("groq", {"status": 404, "url": url, "sent": {"model": f"{model}x"}, "body": body})).first
+    assert first is not None
+    assert f"Did you mean '{model}'?" in first.note
+
+
+def test_a_host_almost_spelt_right_is_offered() -> None:
+    case = {"error": "ConnectError: [Errno -2] Name or service not known", "url": "https://api.depseek.com/chat"}
+    note = found_for(case).first.note
+    assert "Did you mean 'api.deepseek.com'?" in note
+    assert FACTS["deepseek"].address.base_url in note
+
+
+def test_a_key_variable_almost_spelt_right_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_APIKEY", "not-to-be-shown-anywhere")
+    url = "https://api.groq.com/openai/v1/chat/completions"
+    first = found_for({"status": 401, "url": url, "body": {"error": {"message": "Invalid API Key"}}}).first
+    assert "GROQ_API_KEY" in first.note
+    assert "GROQ_APIKEY" in first.note
+    assert "not-to-be-shown" not in first.note
+
+
+def test_a_refused_parameter_is_named_with_what_librechat_needs() -> None:
+    body = {"error": {"message": "property 'store' is unsupported, did you mean 'stop'?"}}
+    note = found_for({"status": 400, "sent": {"store": True}, "body": body}).first.note
+    assert "dropParams: ['store']" in note
+    assert "'stop'" in note
+
+
+def test_the_arithmetic_of_a_context_too_long_is_done() -> None:
+    case = next(rule.case for rule in rules() if rule.id == "context_too_long")
+    note = found_for(case).first.note
+    assert note == "8,000 tokens of prompt + 1,000 for the answer = 9,000; the window is 8,192, 808 too many."
+
+
+def test_a_key_of_another_provider_is_named_and_never_shown() -> None:
+    case = next(rule.case for rule in rules() if rule.id == "other_key")
+    found = found_for(case)
+    assert "openai" in found.first.evidence[-1]
+    assert "sk-proj" not in str(found) + found._repr_html_()
+
+
+def test_what_is_not_known_is_said_with_three_experiments() -> None:
+    found = found_for({"status": 400, "body": {"error": {"message": "computer says no"}}})
+    assert found.unknown
+    assert found.first is None
+    assert len(set(found.next)) == 3
+    assert "not known" in str(found)
+
+
+def test_a_good_answer_is_fine() -> None:
+    body = {"choices": [{"message": {"content": "Paris."}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9}}
+    found = found_for({"status": 200, "body": body})
+    assert found.fine
+    assert not found.causes
+    assert "Nothing is wrong" in str(found)
+
+
+def test_markup_in_an_error_stays_inert() -> None:
+    text = "<script>alert(1)</script> rate limit \x1b[31m \u202e"
+    found = found_for({"status": 429, "body": {"error": {"message": text}}})
+    assert "<script>" not in found._repr_html_()
+    assert "\x1b" not in found._repr_html_() + str(found)
+    assert "\u202e" not in found._repr_html_() + str(found)
+
+
+def test_an_error_that_echoes_a_key_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = "sk-canary-Zq8Xw7Vu6Ts5Rq4Po3"
+    monkeypatch.setenv("OPENAI_API_KEY", canary)
+    request = httpx.Request("POST", "https://api.openai.com/v1/chat/completions", headers={"x-api-key": canary})
+    body = {"error": {"message": f"Incorrect API key provided: {canary}. Also {canary[:8]}***{canary[-6:]}"}}
+    found = diagnose(httpx.Response(401, json=body, request=request), facts=FACTS)
+    shown = str(found) + repr(found) + found._repr_html_()
+    assert found.first is not None
+    assert found.first.id == "wrong_key"
+    assert not [canary[i : i + 6] for i in range(3, len(canary) - 5) if canary[i : i + 6] in shown]
+
+
+def test_what_holds_no_exchange_is_refused_in_a_sentence() -> None:
+    with pytest.raises(LabError, match="no HTTP exchange"):
+        diagnose(3.14, facts=FACTS)
+
+
+def test_a_case_with_an_unknown_field_is_refused() -> None:
+    with pytest.raises(ParameterError, match="a case has no 'stauts'"):
+        exchange_of_case({"stauts": 400})
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_awkward_bodies_never_break_it(text: str, status: int) -> None:
+    kinds = ("application/json", "text/event-stream", "text/html", "application/x-ndjson")
+    for kind in kinds:
+        found = found_for({"status": status, "text": text, "headers": {"content-type": kind}})
+        assert str(found)
+        assert found._repr_html_()
+    assert str(diagnose(text, facts=FACTS))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["error", "message", "code", "type", "choices", "delta", "loc", "detail", "param", "content", "usage"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(json_values, st.sampled_from([200, 400, 401, 404, 422, 429, 500]))
+def test_no_json_breaks_the_reading(body: Any, status: int) -> None:
+    found = found_for({"status": status, "body": body})
+    assert str(found)
+
+
+def test_a_page_of_a_megabyte_is_read_quickly_and_shown_short() -> None:
+    found = found_for({"status": 502, "headers": {"content-type": "text/html"}, "text": "<html>" + "x" * 1_000_000})
+    assert found.first.id == "gateway_page"
+    assert len(str(found)) < 10_000
+
+
+def test_a_pasted_line_gives_its_status_and_words() -> None:
+    reading = read("Error code: 404 - {'error': {'message': 'no such thing', 'code': 'model_not_found'}}")
+    assert reading.status == 404
+    assert reading.codes == ("model_not_found",)
+
+
+def _at(provider: str, case: dict[str, Any]) -> Any:
+    exchange = exchange_of_case(case)
+    exchange.provider = provider
+    return exchange
