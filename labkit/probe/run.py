@@ -78,7 +78,7 @@ class _Prober:
         self.client, self.voice, self.model, self.fields, self.sleep = client, voice, model, fields, sleep
         self.requests = 0
         self.limit: str | None = voice.limits[0]
-        self.thinks = False
+        self.thinks = self.hidden = False  # hidden: it reasons, and only what comes after is told
         self._arms: dict[str, list[Heard]] = {}
 
     # asking ---------------------------------------------------------------------------------------------------
@@ -116,7 +116,8 @@ class _Prober:
 
     def arm(self, experiment: Experiment, fields: Mapping[str, Any], count: int) -> list[Heard]:
         """`count` answers to the same request, asked for once in all."""
-        tokens = max(experiment.tokens, ENOUGH) if self.thinks and experiment.text else experiment.tokens
+        long = (self.hidden and experiment.test != "sure") or (self.thinks and experiment.text)
+        tokens = max(experiment.tokens, ENOUGH) if long else experiment.tokens
         answers = self._arms.setdefault(f"{experiment.prompt} {tokens} {text_of(fields)}", [])
         while len(answers) < count and (not answers or answers[-1].taken):
             answers.append(self.ask(experiment.prompt, fields, tokens))
@@ -133,6 +134,7 @@ class _Prober:
                 raise LabError(f"not even a plain request could be sent: {error}", where="probe") from None
             if heard.taken:
                 self.thinks = heard.worked
+                self.hidden = heard.worked and not any(choice.working for choice in heard.choices)
                 return heard.worked
         assert heard is not None
         raise LabError(
@@ -275,7 +277,7 @@ def _judge(experiment: Experiment, plain: list[Heard], tried: list[Heard], *, la
         a, b = [heard.said for heard in tried], [heard.said for heard in plain]
         p = p_value(a, b, same_pairs)
         told = f"alike with it {same_pairs(a):.0%} of the pairs, without {same_pairs(b):.0%} (p = {p:.3f})"
-        if same_pairs(b) > 0.9 and same_pairs(a) > 0.9:
+        if p >= SURE and same_pairs(a) > 0.9 and same_pairs(b) > 0.4:  # too alike without it to tell
             return ("unclear" if last else None), told
     else:
         x, y = [experiment.sign(heard) for heard in tried], [experiment.sign(heard) for heard in plain]
