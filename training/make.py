@@ -35,11 +35,14 @@ class Run:
 
 
 RUNS = {
-    "base-1": Run("base", documents=340_000, seed=1, steps=4500, decay_from=4500),
-    "lab-chat": Run("chat", documents=120_000, seed=11, steps=1600, decay_from=0, start="base-1"),
-    "lab-coder": Run("coder", documents=90_000, seed=12, steps=1200, decay_from=0, start="base-1"),
-    "lab-reasoner": Run("reasoner", documents=90_000, seed=13, steps=1200, decay_from=0, start="base-1"),
-    "lab-mini": Run("chat", documents=300_000, seed=14, steps=5000, decay_from=3000, shape="mini"),
+    "base-1": Run("base", documents=340_000, seed=1, steps=3600, decay_from=3600),
+    "base-2": Run(
+        "base", documents=340_000, seed=2, steps=3600, decay_from=3600, start="base-1", muon_lr=0.012, adam_lr=0.0024
+    ),
+    "lab-chat": Run("chat", documents=200_000, seed=11, steps=3600, decay_from=0, start="base-2", muon_lr=0.012),
+    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-2", muon_lr=0.012),
+    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", muon_lr=0.012),
+    "lab-mini": Run("chat", documents=340_000, seed=14, steps=5400, decay_from=2700, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
 
