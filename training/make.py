@@ -41,7 +41,9 @@ RUNS = {
     ),
     "lab-chat": Run("chat", documents=200_000, seed=11, steps=3600, decay_from=0, start="base-2", muon_lr=0.012),
     "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-2", muon_lr=0.012),
-    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", muon_lr=0.012),
+    "lab-reasoner": Run(
+        "reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", muon_lr=0.012
+    ),
     "lab-mini": Run("chat", documents=340_000, seed=14, steps=5400, decay_from=2700, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
