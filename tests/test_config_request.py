@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from librechat_node import run_script
 
 from labkit import config, facts
 from labkit.config import Config
 from labkit.config.address import provider_at, sendable
+from labkit.config.body import adapts, anthropic_limit
 from labkit.config.difference import compare
 from labkit.config.seen import message_of, seen
 from labkit.config.to_librechat import dump
@@ -583,3 +585,18 @@ def test_a_request_goes_to_the_local_provider_with_its_path_and_the_labs_key() -
     assert sendable(own, known, local, keys).headers["authorization"] == "Bearer no", "a key of one's own stays"
     nobody = httpx.Request("POST", "https://llm.example.org/v1")
     assert sendable(nobody, known, local, keys) is nobody
+
+
+def test_a_claude_is_given_the_limit_and_the_thinking_that_librechats_own_code_gives_it() -> None:
+    anthropic = facts.load().get("anthropic")
+    assert anthropic is not None
+    older = [
+        "claude-opus-4",
+        "claude-3-5-haiku-20241022",
+        "claude-3-7-sonnet-latest",
+        "claude-opus-4-1-20250805",
+        "claude-opus-4-20250514",
+    ]
+    models = [*anthropic.models, *older, "claude-sonnet-4-20250514", "claude-haiku-6", "claude-opus-4.6", "no-claude"]
+    told = json.loads(run_script("librechat_claude.cjs", json.dumps(models)))
+    assert [[adapts(model), anthropic_limit(model)] for model in models] == told

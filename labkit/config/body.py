@@ -168,8 +168,10 @@ def _on_the_wire(
                 draft.note(path, NOTHING, f"LangChain takes `{name}` as an option of a call only: it is lost")
             elif wire != "max_tokens":
                 fields[wire] = value
-                if path:
+                if path and wire not in extra:
                     draft.note(path, f"body.{wire} = {_short(value)}", _renamed(name, wire))
+                elif path and path not in draft.notes:
+                    draft.note(path, NOTHING, f"`{wire}` is laid over it")
         elif name in SETTINGS:
             if path and SETTINGS[name]:
                 draft.note(path, NOTHING, SETTINGS[name])
@@ -321,7 +323,7 @@ def _messages(raw: Mapping[str, Any], asked: Asked) -> Draft:
     limit = asked.chosen.get("maxOutputTokens") or asked.chosen.get("max_tokens") or anthropic_limit(asked.model)
     body: dict[str, Any] = {"model": asked.model, "max_tokens": limit, "stream": not asked.title}
     if not asked.title:
-        body["thinking"] = dict(THINKING)
+        body["thinking"] = _thinking(asked.model)
     for name in ("topK", "topP", "stop"):
         if asked.chosen.get(name) is not None:
             body[{"topK": "top_k", "topP": "top_p", "stop": "stop_sequences"}[name]] = asked.chosen[name]
@@ -336,10 +338,28 @@ def _messages(raw: Mapping[str, Any], asked: Asked) -> Draft:
 
 
 def anthropic_limit(model: str) -> int:
-    """The max_tokens that LibreChat gives a Claude where nobody chose one: 64,000 measured, the rest by its source."""
-    if re.search(r"claude-opus-4(?![-.]?[5-9])", model):
-        return 32_000
-    return 64_000 if re.search(r"claude-(sonnet|haiku|opus|fable)-?[4-9]", model) else 8_192
+    """The max_tokens that LibreChat gives a Claude where nobody chose one, by the model's name."""
+    opus = re.search(r"claude-opus[-.]?(?:4[-.]?([5-9]|\d{2,})|[5-9]|\d{2,})", model)
+    if (opus and opus[1] != "5") or (adapts(model) and not opus):
+        return 128_000  # the day in 'claude-opus-4-20250514' counts as a version here: LibreChat's own slip
+    if opus or re.search(r"claude-(?:sonnet|haiku)[-.]?[4-9]", model):
+        return 64_000
+    return 32_000 if re.search(r"claude-opus[-.]?[4-9]", model) else 8_192
+
+
+def adapts(model: str) -> bool:
+    """Whether LibreChat takes a Claude for one that thinks as much as it needs; the others get a budget of tokens.
+
+    It knows Opus and Sonnet from 4.6 on, Fable and Mythos; no Haiku.
+    """
+    found = re.search(r"claude-(?:opus|sonnet)[-.]?(\d)(?:[-.]?(\d{1,2})(?!\d))?", model)
+    if found:
+        return (int(found[1]), int(found[2] or 0)) >= (4, 6)
+    return bool(re.search(r"claude-(fable|mythos)", model))
+
+
+def _thinking(model: str) -> dict[str, Any]:
+    return {"type": "adaptive"} if adapts(model) else dict(THINKING)
 
 
 def _anthropic_shaped(raw: Mapping[str, Any], asked: Asked) -> Draft:
@@ -356,7 +376,7 @@ def _anthropic_shaped(raw: Mapping[str, Any], asked: Asked) -> Draft:
     if not asked.title:
         limit = asked.chosen.get("maxOutputTokens") or asked.chosen.get("max_tokens")
         body["max_tokens"] = limit or anthropic_limit(asked.model)
-        body["thinking"] = dict(THINKING)
+        body["thinking"] = _thinking(asked.model)
     body["metadata"] = {"user_id": asked.user}
     body["promptCache"] = True
     _add_and_drop(draft, raw, body)

@@ -187,7 +187,10 @@ def _field(
     style: Profile,
 ) -> Iterator[Row]:
     notes = made.draft.notes if made else {}
-    inner = lambda *keys: config.place((*path, name, *keys)).line if path else None  # noqa: E731
+
+    def inner(*keys: str | int) -> int | None:
+        return config.place((*path, name, *keys)).line if path else None
+
     if name in ("addParams", "headers") and isinstance(value, dict):
         for key, one in value.items():
             if name == "headers":

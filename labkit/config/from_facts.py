@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from labkit.config.body import adapts
 from labkit.config.profiles import RENAMED
+from labkit.config.request import MODEL_ID
 from labkit.config.to_librechat import VERSION, scalar
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 # What LibreChat sends unasked, and what its panel offers for every model.
 OFFERED = ("user", "stop", "frequency_penalty", "presence_penalty", "temperature", "max_tokens")
+_BUDGETS = ("plain", "budget", "mixed")  # families of Claude that take a budget of tokens for thinking
 KEY_VARIABLES = {"openrouter": "OPENROUTER_KEY"}  # OPENROUTER_API_KEY would reroute LibreChat's own OpenAI endpoint
 HEAD = f"""\
 # Eight providers for LibreChat. Your own copy is yours to change; `python lab.py config check FILE` looks at it.
@@ -59,6 +62,18 @@ def refused(provider: Provider) -> list[str]:
     return found
 
 
+def usable(provider: Provider) -> list[str]:
+    """The living models that LibreChat can call, the chat model first where it is one of them."""
+    chat = provider.model("chat").id
+    living = [chat, *(model for model in provider.alive() if model != chat)]
+    return [
+        model
+        for model in living
+        if MODEL_ID.fullmatch(model)
+        and (provider.id != "anthropic" or adapts(model) or provider.models[model].family in _BUDGETS)
+    ]
+
+
 def _endpoint(provider: Provider) -> Iterator[str]:
     native = provider.dialect == "anthropic-messages"
     variable = KEY_VARIABLES.get(provider.id, provider.key.variables[0])
@@ -78,8 +93,10 @@ def _endpoint(provider: Provider) -> Iterator[str]:
         yield f"      provider: {scalar('anthropic')}"
     yield "      models:"
     yield "        default:"
-    chat = provider.model("chat").id
-    living = [chat, *(model for model in provider.alive() if model != chat)]
+    living = usable(provider)
+    left = [model for model in provider.alive() if native and model not in living]
+    if left:
+        yield f"          # Without {', '.join(left)}: LibreChat gives it a budget for thinking, which it refuses."
     yield from (f"          - {scalar(model)}" for model in living)
     yield "        fetch: false"
     yield "      # Every new conversation asks for a title too: a second request."

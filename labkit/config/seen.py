@@ -99,7 +99,7 @@ def _requests(status: int, body: str, retry_after: str) -> int:
 
 def _of_success(exchange: Exchange, body: str) -> Seen:
     kind = _header(exchange, "content-type").lower()
-    asked = b'"stream":true' in exchange.request.body.replace(b" ", b"")
+    asked = b'"stream":true' in (exchange.request.body or b"").replace(b" ", b"")
     if not asked:
         return Seen("", body, 1)
     if "event-stream" not in kind:
