@@ -21,9 +21,12 @@ process.stdout.write(JSON.stringify(input.map((text) => {
   try { data = yaml.load(text); } catch (e) {
     return { yaml: e.reason || String(e), line: e.mark ? e.mark.line + 1 : null, column: e.mark ? e.mark.column + 1 : null };
   }
-  const result = configSchema.strict().safeParse(data);
+  let result, shown;
+  // The schema throws at an MCP address that is none: the server stops as it does at an issue.
+  try { result = configSchema.strict().safeParse(data); } catch (e) { result = { success: false, error: { issues: [] } }; }
+  try { shown = plain(data); } catch (e) { return { cyclic: true, accepted: result.success, issues: [] }; }
   return {
-    data: plain(data),
+    data: shown,
     accepted: result.success,
     issues: result.success ? [] : result.error.issues.map((i) => ({ code: i.code, path: i.path, message: i.message })),
   };

@@ -82,7 +82,8 @@ function walk(z, path) {
       return add(z, { kind: d.typeName.slice(3).toLowerCase() });
     case 'ZodLiteral': return add(z, { kind: 'literal', value: d.value });
     case 'ZodEnum': return add(z, { kind: 'enum', values: d.values });
-    case 'ZodNativeEnum': return add(z, { kind: 'enum', values: Object.values(d.values) });
+    case 'ZodNativeEnum': return add(z, { kind: 'enum', values: Object.keys(d.values)
+      .filter((k) => typeof d.values[d.values[k]] !== 'number').map((k) => d.values[k]) });
     case 'ZodOptional': return add(z, { kind: 'optional', of: at(d.innerType) });
     case 'ZodNullable': return add(z, { kind: 'nullable', of: at(d.innerType) });
     case 'ZodDefault': return add(z, { kind: 'default', of: at(d.innerType), value: d.defaultValue() });

@@ -279,7 +279,7 @@ _HINTS = (
     ("duplicated mapping key", "A key stands once in a mapping; take one of the two away"),
     (
         "bad indentation of a mapping entry",
-        "Entries of one mapping begin in one column; quote a value with a colon in it",
+        "Entries of one mapping begin in one column; quote a value that has a colon in it or begins with a sign",
     ),
     ("bad indentation of a sequence entry", "Entries of one list begin in one column"),
     ("a colon is missed", "Write `key: value`, with a colon and a space"),

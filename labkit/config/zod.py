@@ -199,10 +199,10 @@ class _Judge:
         return self._say(path, "invalid_literal", f"it must be {json.dumps(wanted)}", json.dumps(wanted))
 
     def _enum(self, node: dict[str, Any], value: Any, path: Path_) -> tuple[int, Any]:
-        words = tuple(node["values"])
-        if isinstance(value, str) and value in words:
+        if any(value == word and kind_of(value) == kind_of(word) for word in node["values"]):
             return VALID, value
-        if not isinstance(value, str):
+        words = tuple(spelled(word) for word in node["values"])
+        if kind_of(value) not in {kind_of(word) for word in node["values"]}:
             return self._wrong(path, " | ".join(f"'{word}'" for word in words), value)
         return self._say(path, "invalid_enum_value", "it is none of the words allowed", "", words)
 
