@@ -20,13 +20,13 @@ from librechat_node import canonical, node_says
 from ruamel.yaml import YAML
 
 from conftest import Caller
-from labkit import cli, config, facts
+from labkit import Lab, cli, config, facts
 from labkit.config.address import sendable
 from labkit.config.from_facts import librechat_yaml
 from labkit.config.request import first_model
 from labkit.config.seen import seen
 from labkit.config.to_librechat import dump
-from labkit.errors import ConfigError, LabError, ParameterError
+from labkit.errors import ConfigError, LabError, LiveRefused, ParameterError
 
 CONFIGS = facts.CONFIGS
 LITERAL = "sk-" + "Zq7" * 12  # made up here
@@ -108,6 +108,21 @@ def test_the_blogs_example_worked_on_its_day_and_does_not_now(call: Caller, autu
     assert all(
         word in told for word in ("deepseek-chat", "summarize", "forcePrompt", "max_tokens", "frequency_penalty")
     )
+
+
+def test_lab_send_keeps_the_chat_and_its_title_as_two_exchanges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PACE", "quick")
+    lab, cfg = Lab(), own()
+    request, title = cfg.request("Mistral", "Hi"), cfg.title("Mistral", "Hi")
+    assert title is not None
+    answer = lab.send(request)
+    assert answer.status_code == lab.send(title).status_code == 200
+    assert answer.text.rstrip().endswith("[DONE]")
+    assert [exchange.provider for exchange in lab.log] == ["mistral", "mistral"]
+    broken = cfg.set(("endpoints", "custom", 4, "baseURL"), "https://api.mistral.ai/v2")
+    assert lab.send(broken.request("Mistral")).status_code == 404
+    with pytest.raises(LiveRefused):
+        lab.send(httpx.Request("POST", "https://llm.example.org/v1"))
 
 
 # LibreChat's own format -----------------------------------------------------------------------------------------

@@ -324,9 +324,15 @@ def _messages(raw: Mapping[str, Any], asked: Asked) -> Draft:
     body: dict[str, Any] = {"model": asked.model, "max_tokens": limit, "stream": not asked.title}
     if not asked.title:
         body["thinking"] = _thinking(asked.model)
-    for name in ("topK", "topP", "stop"):
-        if asked.chosen.get(name) is not None:
-            body[{"topK": "top_k", "topP": "top_p", "stop": "stop_sequences"}[name]] = asked.chosen[name]
+    wire = {"topK": "top_k", "topP": "top_p", "stop": "stop_sequences"}
+    for name, value in asked.chosen.items():
+        if name in ("maxOutputTokens", "max_tokens"):
+            draft.note(f"chosen.{name}", f"body.max_tokens = {_short(limit)}", "")
+        elif name in wire and value is not None and (name == "stop" or not adapts(asked.model)):
+            body[wire[name]] = value
+            draft.note(f"chosen.{name}", f"body.{wire[name]} = {_short(value)}", "")
+        else:
+            draft.note(f"chosen.{name}", NOTHING, "not sent to a Claude that thinks (by its source)")
     body["metadata"] = {"user_id": asked.user}
     _add_and_drop(draft, raw, body)
     system = [m["content"] for m in asked.messages if m.get("role") == "system"]
