@@ -21,7 +21,7 @@ LONGEST_TEXT = 20_000  # characters of an error that are read; a page of HTML sa
 _CODE_NAMES = ("code", "type", "status", "error_code", "error_type", "__type", "reason", "errorCode", "quotaId")
 _TEXT_NAMES = ("message", "error_msg", "msg", "detail", "details", "error", "raw", "title", "description", "errors")
 _STATUS = re.compile(
-    r"(?:status(?:[ _]?code)?\s*(?:is|of)?[\"':=\s]*|error code[:\s]*|HTTP(?:/[\d.]+)?\s+|code[\"']?\s*[:=]\s*)"
+    r"(?:status(?:[ _]?code)?\s*(?:is|of)?[\"':=\s]*|(?:error|code)[:\s]*|HTTP(?:/[\d.]+)?\s+|code[\"']?\s*[:=]\s*)"
     r"([1-5]\d\d)\b"
     r"|\b([45]\d\d)\b(?=\s+(?:status code|\{|\"|[A-Z]|error\b))",
     re.IGNORECASE,
@@ -245,9 +245,8 @@ def _error_words(body: Any) -> tuple[str, tuple[str, ...], str]:
         elif name == "loc" and isinstance(value, list):
             param = param or ".".join(str(piece) for piece in value if piece != "body")
         elif name in _TEXT_NAMES and isinstance(value, str):
-            words.append(
-                f"{value} ({'.'.join(map(str, holder['loc']))})" if isinstance(holder.get("loc"), list) else value
-            )
+            at = holder.get("loc")
+            words.append(f"{value} ({'.'.join(map(str, at))})" if isinstance(at, list) else value)
     return "\n".join(dict.fromkeys(words))[:LONGEST_TEXT], tuple(dict.fromkeys(codes)), param
 
 

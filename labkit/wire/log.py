@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from labkit.keys import scrub
 from labkit.wire.exchange import Exchange
@@ -45,6 +46,18 @@ class ExchangeLog(Sequence[Exchange]):
         import pandas as pd
 
         return pd.DataFrame([row_of(number, exchange) for number, exchange in enumerate(self)], columns=list(COLUMNS))
+
+    def har(self) -> dict[str, Any]:
+        """The log as a HAR 1.2 object."""
+        from labkit.wire.har import har
+
+        return har(self)
+
+    def save_har(self, path: str | Path) -> Path:
+        """Write the log as a HAR file, which a browser's network tab opens; returns its path. Raises StorageError."""
+        from labkit.wire.har import save_har
+
+        return save_har(self, path)
 
     @overload
     def __getitem__(self, index: int) -> Exchange: ...
