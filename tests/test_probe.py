@@ -140,6 +140,13 @@ def test_the_probe_agrees_with_the_facts(server: LocalServer, name: str) -> None
     assert len(tried) == len(seen.findings) > 20, [one for one in seen.findings if one not in tried]
 
 
+def test_the_probe_agrees_with_the_facts_about_ollamas_own_api(server: LocalServer) -> None:
+    seen = probed(server, "ollama", native=True)
+    assert [str(one) for one in compare(seen, server.facts["ollama"]) if not one.news] == []
+    assert {one.verdict for one in seen.findings} == {"honoured", "accepted"}
+    assert "options.repeat_penalty" in {one.parameter for one in seen.findings}
+
+
 def altered() -> facts.Facts:
     """OpenAI as it never was."""
     provider = KNOWN["openai"]

@@ -169,7 +169,8 @@ def _of_bound(
 def _of_type(provider: Provider, finding: Finding, treatment: Treatment) -> list[Difference]:
     if finding.wrong_type is None or not treatment.types or _fits(finding.wrong_sent, treatment.types):
         return []
-    told = _status(provider, treatment.wrong_type, "wrong_type")
+    inside = finding.parameter.startswith("options.") and "wrong_option" in provider.errors
+    told = _status(provider, treatment.wrong_type, "wrong_option" if inside else "wrong_type")
     if told is None or told == finding.wrong_type:
         return []
     seen = "it was taken" if finding.wrong_type < 400 else str(finding.wrong_type)

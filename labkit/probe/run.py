@@ -90,7 +90,8 @@ class _Prober:
         """
         for turn in range(PATIENCE):
             self.requests += 1
-            request = self.client.build_request(method, path, **options)
+            base = str(self.client.base_url).rstrip("/").removesuffix(getattr(self.voice, "beside", ""))
+            request = self.client.build_request(method, base + path, **options)
             if key != OWN_KEY:
                 request.headers.pop("authorization", None)
                 request.headers.pop("x-api-key", None)

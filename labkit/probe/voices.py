@@ -161,6 +161,8 @@ class OllamaChat:
 
     limits = ("options.num_predict",)
     path, models_path = "/api/chat", "/api/tags"
+    beside = "/v1"
+    """The end of the base URL, in whose place its paths stand."""
 
     def __init__(self, provider: Provider) -> None:
         self.headers: dict[str, str] = {}
