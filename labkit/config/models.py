@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from labkit.config.findings import masked, shown_path
+
 Keys = tuple[str | int, ...]
 
 
@@ -21,6 +23,11 @@ class View(BaseModel):
 
     raw: dict[str, Any] = Field(default_factory=dict, repr=False)
     keys: Keys = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({masked(shown_path(self.keys))})"  # no value: one may be a key
+
+    __str__ = __repr__
 
     def declares(self, name: str) -> bool:
         """Whether the file has the key, whatever its value."""

@@ -663,25 +663,25 @@ def _collected(name: str, value: Any) -> Any:
 
 def _bounded(root: Node) -> None:
     """Refuse aliases that unfold into themselves or into more than MAX_VALUES values."""
-    sizes: dict[int, int] = {}
+    known: dict[int, tuple[int, int]] = {}  # of a map or list: how many values it is, how many levels
     open_: set[int] = set()
 
-    def size(value: Any, depth: int = 0) -> int:
+    def measure(value: Any) -> tuple[int, int]:
         if not isinstance(value, (dict, list)):
-            return 1
-        if depth > MAX_UNFOLDED:
-            raise YamlError(f"aliases nest it deeper than {MAX_UNFOLDED} levels", _where(root, value))
+            return 1, 0
         if id(value) in open_:
             raise YamlError("an alias stands inside the value that it names", _where(root, value))
-        if id(value) not in sizes:
+        if id(value) not in known:
             open_.add(id(value))
-            sizes[id(value)] = 1 + sum(
-                size(v, depth + 1) for v in (value.values() if isinstance(value, dict) else value)
-            )
+            inner = [measure(v) for v in (value.values() if isinstance(value, dict) else value)]
             open_.discard(id(value))
-        return sizes[id(value)]
+            levels = 1 + max((level for _, level in inner), default=0)
+            if levels > MAX_UNFOLDED:
+                raise YamlError(f"aliases nest it deeper than {MAX_UNFOLDED} levels", _where(root, value))
+            known[id(value)] = 1 + sum(count for count, _ in inner), levels
+        return known[id(value)]
 
-    if size(root.value) > MAX_VALUES:
+    if measure(root.value)[0] > MAX_VALUES:
         raise YamlError(f"its aliases unfold into more than {MAX_VALUES:,} values", root.start)
 
 
