@@ -56,6 +56,7 @@ NOT_YET = (
 )
 """Parameters that the provider honours and the lab's models do not serve yet: an x-lab-note says so."""
 MOST_SHARES = 100
+MOST_CHOICES = 128  # where a provider names no bound of its own
 """The most likeliest tokens that are named where a provider's own bound is not known."""
 NOT_OF_THE_TEXT = (
     "stream",
@@ -172,6 +173,8 @@ def _read(call: Call) -> _Chat:
         notes.append(f"the lab does not serve {', '.join(idle)} yet; here it has no effect")
     if isinstance(body.get("logprobs"), int) and not isinstance(body["logprobs"], bool):
         notes.append("logprobs as a number means the older form of lists; here they come in the newer one")
+    if isinstance(treated.honoured.get("n"), int) and treated.honoured["n"] > MOST_CHOICES:
+        notes.append(f"the lab's server gives {MOST_CHOICES} choices at most")
     tool_use = read_tools(provider, treated.honoured, place, thinking=thinking)
     form = read_form(provider, treated.honoured, turns, place)
     return _Chat(model, host, turns, thinking, treated, tool_use, form, place, notes)
@@ -233,7 +236,7 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
         key=key,
         sampling=sampling,
         logit_bias={int(id): float(value) for id, value in (params.get("logit_bias") or {}).items()},
-        n=int(params.get("n") or 1),
+        n=min(int(params.get("n") or 1), MOST_CHOICES),
         max_tokens=_at_least_one(params.get("max_tokens")),
         stop=tuple(text for text in ([stop] if isinstance(stop, str) else stop) if text),
         logprobs=logprobs,
