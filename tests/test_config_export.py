@@ -17,6 +17,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from librechat_node import canonical, node_says
+from librechat_probes import PROBES
 from ruamel.yaml import YAML
 
 from conftest import Caller
@@ -441,3 +442,21 @@ def test_no_shape_of_a_file_ends_in_a_traceback(text: str, format: str) -> None:
             make()
         except LabError as error:
             assert str(error)  # noqa: PT017
+
+
+def test_no_probe_of_the_reader_ends_in_a_traceback_of_what_is_made_from_it() -> None:
+    done = 0
+    for text, _ in PROBES.values():
+        cfg = config.loads(text)
+        if not isinstance(cfg.data, dict):
+            continue
+        makers: list[Any] = [cfg.menu, cfg.title, lambda cfg=cfg: cfg.explain(profile="legacy")]
+        makers += [lambda cfg=cfg, to=to: cfg.export(to) for to in ("librechat", "litellm", "env", "postman")]
+        makers += [lambda cfg=cfg, name=str(one.name): str(cfg.explain(name)) for one in cfg.endpoints]
+        for make in makers:
+            try:
+                make()
+            except LabError as error:
+                assert str(error)  # noqa: PT017
+        done += 1
+    assert done > 40
