@@ -56,8 +56,9 @@ NOT_YET = (
 )
 """Parameters that the provider honours and the lab's models do not serve yet: an x-lab-note says so."""
 MOST_SHARES = 100
-MOST_CHOICES = 128  # where a provider names no bound of its own
 """The most likeliest tokens that are named where a provider's own bound is not known."""
+MOST_CHOICES = 128
+"""The most choices that are made where a provider's own bound is not known or higher."""
 NOT_OF_THE_TEXT = (
     "stream",
     "stream_options",
