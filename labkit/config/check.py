@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labkit.facts import Facts
 
 VERSION = "1.3.17"  # the constant of librechat-data-provider 0.8.524
+MOST = 200  # findings of one grade that are worded
 # Removed from LibreChat, with the day and what there is now.
 REMOVED = {
     "forcePrompt": "It was removed in 2026-02; the request always has `messages`",
@@ -57,7 +58,10 @@ def check(config: Config, facts: Facts | None = None, profile: str = "current") 
 
 
 def _schema(config: Config) -> Iterator[Finding]:
-    for issue in config.verdict.issues:
+    issues = config.verdict.issues
+    if len(issues) > MOST:
+        yield _more(config, "schema", len(issues) - MOST)
+    for issue in issues[:MOST]:
         if not issue.path and not isinstance(config.data, dict):
             what = "the file says nothing" if config.data is None else "the top of the file is no mapping"
             place = config.place(())
@@ -65,6 +69,12 @@ def _schema(config: Config) -> Iterator[Finding]:
             continue
         place = config.place(issue.path, key=issue.code == "unrecognized_keys")
         yield Finding("schema", issue.code.replace("_", "-"), place, *_worded(config, issue))
+
+
+def _more(config: Config, grade: str, count: int) -> Finding:
+    return Finding(
+        grade, "more", config.place(()), f"there are {count} more findings of this grade", "Mend these first"
+    )
 
 
 def _worded(config: Config, issue: Issue) -> tuple[str, str]:
@@ -175,7 +185,10 @@ def _dropped(config: Config) -> Iterator[Finding]:
 
 
 def _ignored(config: Config, current: bool) -> Iterator[Finding]:
-    for path in config.verdict.ignored:
+    strange = config.verdict.ignored
+    if len(strange) > MOST:
+        yield _more(config, "ignored", len(strange) - MOST)
+    for path in strange[:MOST]:
         key = str(path[-1])
         if not current and key in ("forcePrompt", "summarize", "summaryModel", "customOrder"):
             continue

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATHS = ("/chat/completions", "/v1/messages", "/completions", "/responses", "/models", "/embeddings", "/api/chat")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "host.docker.internal", "0.0.0.0")
+MOST = 200  # models of one endpoint that are looked up
 _OPEN = ("ollama", "openrouter")  # who serve more models than any list names
 
 
@@ -147,7 +148,7 @@ def _key(config: Config, endpoint: Endpoint, provider: Provider, facts: Facts) -
 
 def _models(config: Config, endpoint: Endpoint, provider: Provider, facts: Facts) -> Iterator[Finding]:
     listed = endpoint.models.default if endpoint.models else None
-    for number, item in enumerate(listed or ()):
+    for number, item in enumerate((listed or ())[:MOST]):
         name = item.get("name") if isinstance(item, dict) else item
         if isinstance(name, str):
             yield from _model(config, (*endpoint.keys, "models", "default", number), name, provider, facts)
