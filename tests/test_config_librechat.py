@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from librechat_node import canonical, node_says, run_script
 from librechat_probes import PROBES
@@ -134,7 +134,7 @@ MUTATIONS = st.builds(
 )
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(st.lists(MUTATIONS, min_size=40, max_size=40))
 def test_librechat_judges_mutations_as_the_check_does(texts: list[str]) -> None:
     for text, theirs in zip([json.dumps(GOOD), *texts], node_says([json.dumps(GOOD), *texts]), strict=True):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from librechat_node import canonical, node_says
 
@@ -192,7 +192,7 @@ def test_every_value_knows_its_line_and_column() -> None:
         ("version",): (1, 11),
         ("endpoints", "custom", 0): (4, 7),
         ("endpoints", "custom", 0, "name"): (4, 13),
-        ("endpoints", "custom", 0, "models", "default", 1): (5, 28),
+        ("endpoints", "custom", 0, "models", "default", 1): (5, 29),
         ("endpoints", "custom", 0, "models", "fetch"): (5, 15),
         ("endpoints", "custom", 7, "name"): (4, 5),
     }
@@ -206,14 +206,21 @@ def test_a_value_brought_by_a_merge_has_the_place_where_it_is_written() -> None:
     assert cfg.place(("all", "x")).line == 2
 
 
+def ours(text: str) -> dict[str, Any]:
+    """What the reader makes of a text, in the words of the script that asks js-yaml."""
+    try:
+        return {"data": canonical(data(text))}
+    except YamlError as error:
+        return {"yaml": error.problem}
+
+
+def theirs(said: dict[str, Any]) -> dict[str, Any]:
+    return {key: said[key] for key in ("data", "yaml") if key in said}
+
+
 def test_js_yaml_says_the_same_of_every_text() -> None:
-    for text, theirs in zip(TEXTS, node_says(TEXTS), strict=True):
-        try:
-            ours: dict[str, Any] = {"data": canonical(data(text))}
-        except YamlError as error:
-            ours = {"yaml": error.problem}
-        wanted = {key: theirs[key] for key in ("data", "yaml") if key in theirs}
-        assert ours == wanted, text
+    for text, said in zip(TEXTS, node_says(TEXTS), strict=True):
+        assert ours(text) == theirs(said), text
 
 
 PIECES = st.sampled_from(
@@ -222,15 +229,12 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(st.lists(st.lists(PIECES, max_size=14).map("".join), min_size=60, max_size=60))
 def test_js_yaml_says_the_same_of_texts_put_together_at_random(texts: list[str]) -> None:
-    for text, theirs in zip(texts, node_says(texts), strict=True):
-        found = config.loads(text)
-        if found.problem is None:
-            assert theirs.get("data", theirs) == canonical(found.data), text
-        elif not theirs.get("cyclic"):  # an alias inside what it names is refused here alone
-            assert f"it is not YAML: {theirs.get('yaml', 'data')}" == found.problem.what, text
+    for text, said in zip(texts, node_says(texts), strict=True):
+        if not said.get("cyclic"):  # an alias inside what it names is refused here alone
+            assert ours(text) == theirs(said), text
 
 
 def test_aliases_that_unfold_without_end_are_a_finding() -> None:
