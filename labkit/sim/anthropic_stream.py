@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labkit.errors import ServerError
 from labkit.facts.schema import ModelFacts
 from labkit.sim.anthropic_reply import PING, Blocks, Shape
-from labkit.sim.call import Call, Reply, provider_headers
+from labkit.sim.call import Call, Reply, lab_headers, provider_headers
 from labkit.sim.draws import to_json
 from labkit.sim.engine import Part, Start
 from labkit.sim.pace import Pace
@@ -37,15 +37,13 @@ class Answered:
         await self.pace.until(self.blocks.tokens)
         self._note_in_record()
         headers = {"content-type": self.call.provider.response.content_type, **self._headers()}
-        return Reply(
-            200, headers, to_json(self.shape.whole(self.blocks, self.start.prompt_tokens)), self._lab_headers()
-        )
+        return Reply(200, headers, to_json(self.shape.whole(self.blocks, self.start.prompt_tokens)), lab_headers(self))
 
     async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
         """The answer event by event."""
         await self.pace.until(1)
         headers = {"content-type": self.call.provider.stream.content_type, "cache-control": "no-cache"}
-        return Reply(200, {**headers, **self._headers()}, self._events(steps), self._lab_headers())
+        return Reply(200, {**headers, **self._headers()}, self._events(steps), lab_headers(self))
 
     async def _events(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
         shape, blocks = self.shape, self.blocks
@@ -84,16 +82,6 @@ class Answered:
 
     def _headers(self) -> dict[str, str]:
         return provider_headers(self.call, self.call.provider.response.headers, compute_s=self.pace.spent_s)
-
-    def _lab_headers(self) -> dict[str, str]:
-        lab: dict[str, str] = {"x-lab-model": self.model.spoken_by}
-        if self.start.read_tokens is not None:
-            lab["x-lab-read-tokens"] = f"{self.start.read_tokens} of {self.start.prompt_tokens}"
-        if self.notes:
-            lab["x-lab-note"] = "; ".join(self.notes)
-        if self.pace.late_ms:
-            lab["x-lab-late-ms"] = str(self.pace.late_ms)
-        return lab
 
     def _note_in_record(self) -> None:
         record = self.call.record

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import Answer, fill
@@ -13,7 +13,10 @@ from labkit.sim.records import Record
 from labkit.sim.world import World
 
 if TYPE_CHECKING:
+    from labkit.facts.schema import ModelFacts
+    from labkit.sim.engine import Start
     from labkit.sim.limits import Admission
+    from labkit.sim.pace import Pace
 
 
 @dataclass
@@ -77,6 +80,32 @@ def named(call: Call, body: Any) -> Any:
     if isinstance(body, dict) and body.get("request_id") == "{request_id}":
         return {**body, "request_id": call.own_id()}
     return body
+
+
+class Answering(Protocol):
+    """What every dialect's answer knows of its making."""
+
+    @property
+    def model(self) -> ModelFacts: ...
+    @property
+    def start(self) -> Start: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def pace(self) -> Pace: ...
+
+
+def lab_headers(answering: Answering) -> dict[str, str]:
+    """The lab's own headers: which model spoke, what it could read, what has no effect here, how late it was."""
+    start = answering.start
+    lab = {"x-lab-model": str(answering.model.spoken_by)}
+    if start.read_tokens is not None:
+        lab["x-lab-read-tokens"] = f"{start.read_tokens} of {start.prompt_tokens}"
+    if answering.notes:
+        lab["x-lab-note"] = "; ".join(answering.notes)
+    if answering.pace.late_ms:
+        lab["x-lab-late-ms"] = str(answering.pace.late_ms)
+    return lab
 
 
 def provider_headers(

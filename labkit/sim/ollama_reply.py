@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from labkit.errors import ServerError
 from labkit.facts.schema import ModelFacts, Speed
-from labkit.sim.call import Call, Reply
+from labkit.sim.call import Call, Reply, lab_headers
 from labkit.sim.calls import CallPart
 from labkit.sim.completion import share_json
 from labkit.sim.draws import to_json
@@ -67,13 +67,13 @@ class Told:
         said = self.said
         body = self._line(said.thinking, said.text, said.made, said.shares, last=True)
         headers = {"content-type": self.call.provider.response.content_type}
-        return Reply(200, headers, to_json(body), self._lab_headers())
+        return Reply(200, headers, to_json(body), lab_headers(self))
 
     async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
         """The answer line by line."""
         await self.pace.until(1)
         headers = {"content-type": native_of(self.call.provider).stream_content_type}
-        return Reply(200, headers, self._lines(steps), self._lab_headers())
+        return Reply(200, headers, self._lines(steps), lab_headers(self))
 
     async def _lines(self, steps: AsyncIterator[Start | Part]) -> AsyncIterator[bytes]:
         try:
@@ -166,16 +166,6 @@ class Told:
         tokenizer = self.call.world.load(self.model.spoken_by).tokenizer
         turns = [{"role": turn.role, "content": turn.content} for turn in self.ask.turns]
         return [*chat_ids(tokenizer, turns), *tokenizer.encode(self.said.text)]
-
-    def _lab_headers(self) -> dict[str, str]:
-        lab: dict[str, str] = {"x-lab-model": self.model.spoken_by}
-        if self.start.read_tokens is not None:
-            lab["x-lab-read-tokens"] = f"{self.start.read_tokens} of {self.start.prompt_tokens}"
-        if self.notes:
-            lab["x-lab-note"] = "; ".join(self.notes)
-        if self.pace.late_ms:
-            lab["x-lab-late-ms"] = str(self.pace.late_ms)
-        return lab
 
     def _note_in_record(self) -> None:
         record = self.call.record

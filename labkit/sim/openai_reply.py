@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.errors import ServerError
 from labkit.facts.schema import ModelFacts
-from labkit.sim.call import Call, Reply, provider_headers
+from labkit.sim.call import Call, Reply, lab_headers, provider_headers
 from labkit.sim.completion import Choice, Shape
 from labkit.sim.draws import to_json
 from labkit.sim.engine import Ask, Part, Start
@@ -33,10 +33,10 @@ class Answered:
         """The answer in one piece, when its last token is due."""
         if self._signs_wanted():
             headers = {"content-type": self.call.provider.response.content_type, **self._headers()}
-            return Reply(200, headers, self._signs_and_body(steps), self._lab_headers())
+            return Reply(200, headers, self._signs_and_body(steps), lab_headers(self))
         choices, body = await self._body(steps)
         headers = {"content-type": self.call.provider.response.content_type, **self._headers(choices)}
-        return Reply(200, headers, body, self._lab_headers())
+        return Reply(200, headers, body, lab_headers(self))
 
     async def streamed(self, steps: AsyncIterator[Start | Part]) -> Reply:
         """The answer chunk by chunk; its headers early where the provider keeps a waiting line alive."""
@@ -44,7 +44,7 @@ class Answered:
         if not self._signs_wanted():
             await self.pace.until(1)
         headers = {"content-type": stream.content_type, "cache-control": "no-cache", **self._headers()}
-        return Reply(200, headers, self._events(steps), self._lab_headers())
+        return Reply(200, headers, self._events(steps), lab_headers(self))
 
     async def _body(self, steps: AsyncIterator[Start | Part]) -> tuple[list[Choice], bytes]:
         choices = [Choice() for _ in range(self.ask.n)]
@@ -134,16 +134,6 @@ class Answered:
         words = {"id": self.shape.id, **self.shape.counts(choices, self.start.prompt_tokens)}
         forms = {**response.headers, **(response.whole_headers if choices else {})}
         return provider_headers(self.call, forms, compute_s=self.pace.spent_s, **words)
-
-    def _lab_headers(self) -> dict[str, str]:
-        lab: dict[str, str] = {"x-lab-model": self.model.spoken_by}
-        if self.start.read_tokens is not None:
-            lab["x-lab-read-tokens"] = f"{self.start.read_tokens} of {self.start.prompt_tokens}"
-        if self.notes:
-            lab["x-lab-note"] = "; ".join(self.notes)
-        if self.pace.late_ms:
-            lab["x-lab-late-ms"] = str(self.pace.late_ms)
-        return lab
 
     def _note_in_record(self, choices: list[Choice]) -> None:
         record = self.call.record

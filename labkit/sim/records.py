@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from labkit.keys import scrub
 
 KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
 
@@ -40,6 +43,17 @@ class Record:
     gone: bool = False
     fault: str | None = None
     trouble: str | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep what came and what was made of it without any key that a caller put into a field."""
+        super().__setattr__(name, _without_keys(value) if name in ("body", "params") else value)
+
+
+def _without_keys(value: Any) -> Any:
+    """A JSON value with every known secret in it hidden; the same object where there is none."""
+    text = json.dumps(value, ensure_ascii=False)
+    hidden = scrub(text)
+    return value if hidden == text else json.loads(hidden)
 
 
 class ServerLog:
