@@ -12,6 +12,8 @@ import pytest
 from labkit import facts
 from labkit.sim import LocalServer
 
+collect_ignore = ["litellm_client.py"]  # runs in litellm's own environment and cannot be imported in this one
+
 
 class Caller:
     """Plain HTTP to the local providers: no client code of the lab is involved."""

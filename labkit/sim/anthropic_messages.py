@@ -18,11 +18,12 @@ from labkit.sim.access import check_key
 from labkit.sim.anthropic_conversation import Conversation, extra, read_conversation, wrong
 from labkit.sim.anthropic_stream import Answered
 from labkit.sim.anthropic_tools import ToolUse, impossible, read_form, read_tools
+from labkit.sim.begun import begun
 from labkit.sim.body import LIMIT_BYTES, NotJson, read_json
 from labkit.sim.call import Call, Reply, provider_headers
 from labkit.sim.calls import Form, Impossible
 from labkit.sim.draws import canonical, to_json
-from labkit.sim.engine import Ask, Start, TooLong, speak
+from labkit.sim.engine import Ask, TooLong
 from labkit.sim.limits import admit
 from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
@@ -258,18 +259,14 @@ async def _message(call: Call, *, counting: bool) -> Reply:
     ask = _ask(message, key, counting=counting)
     record.params, record.spoken_by, record.stream = params, message.model.spoken_by, bool(params.get("stream"))
     pace = Pace(provider.speed_of(message.model), real=world.pace == "real")
-    job = world.workers.submit(speak(lambda: world.load(message.model.spoken_by), ask))
-    try:
-        steps = aiter(job)
-        try:
-            start = await anext(steps)
-        except TooLong as error:
-            words = {"limit": error.limit, "in_messages": error.in_messages, "in_completion": error.in_completion}
-            raise refuse(provider, "context_too_long", **words) from None
-        except Impossible as error:
-            raise impossible(provider, call.record.body, error) from None
-        assert isinstance(start, Start)
-        record.prompt_tokens = start.prompt_tokens
+
+    def refusal(error: TooLong | Impossible) -> Exception:
+        if isinstance(error, Impossible):
+            return impossible(provider, record.body, error)
+        words = {"limit": error.limit, "in_messages": error.in_messages, "in_completion": error.in_completion}
+        return refuse(provider, "context_too_long", **words)
+
+    async with begun(call, message.model, ask, refusal) as (job, steps, start):
         if counting:
             job.cancel()
             return _json(call, {"input_tokens": start.prompt_tokens})
@@ -278,9 +275,6 @@ async def _message(call: Call, *, counting: bool) -> Reply:
         blocks = anthropic_reply.Blocks(provider, call.ids, shown=message.shown)
         answered = Answered(call, message.model, shape, blocks, pace, start, job, message.notes, ask.max_tokens == 0)
         return await (answered.streamed(steps) if record.stream else answered.whole(steps))
-    except BaseException:
-        job.cancel()
-        raise
 
 
 def _canonical(call: Call, message: _Message) -> bytes:

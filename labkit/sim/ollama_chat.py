@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import ModelFacts
+from labkit.sim.begun import begun
 from labkit.sim.call import Call, Reply
 from labkit.sim.calls import Form, Impossible, Tool
 from labkit.sim.conversation import Message, PastCall
 from labkit.sim.draws import canonical
-from labkit.sim.engine import Ask, Start, TooLong, speak
+from labkit.sim.engine import Ask, TooLong
 from labkit.sim.formats import of_schema
 from labkit.sim.limits import admit
 from labkit.sim.ollama_api import need_model, plain, read_body, room
@@ -234,25 +235,18 @@ async def _say(call: Call, job: _Job, kind: Literal["chat", "generate"]) -> Repl
         speed.model_copy(update={"first_token_s": speed.first_token_s + load_s}),
         real=world.pace == "real",
     )
-    work = world.workers.submit(speak(lambda: world.load(model.spoken_by), ask))
-    try:
-        steps = aiter(work)
-        try:
-            start = await anext(steps)
-        except TooLong as error:
-            raise refuse(provider, "context_too_long", limit=error.limit, in_messages=error.in_messages) from None
-        except Impossible:
-            raise refuse(provider, "impossible_form") from None
-        assert isinstance(start, Start)
-        record.prompt_tokens = start.prompt_tokens
+
+    def refusal(error: TooLong | Impossible) -> Exception:
+        if isinstance(error, Impossible):
+            return refuse(provider, "impossible_form")
+        return refuse(provider, "context_too_long", limit=error.limit, in_messages=error.in_messages)
+
+    async with begun(call, model, ask, refusal) as (work, steps, start):
         admit(call, model, prompt_tokens=start.prompt_tokens, max_tokens=ask.max_tokens)
         if start.dropped:
             job.notes.append(f"left out, as Ollama does in silence: {start.dropped} of the oldest messages")
         told = Told(call, model, ask, kind, pace, start, work, job.notes, load_s, speed)
         reply = await (told.streamed(steps) if record.stream else told.whole(steps))
-    except BaseException:
-        work.cancel()
-        raise
     if job.keep_alive_s == 0:
         unload(call, model)
     return reply

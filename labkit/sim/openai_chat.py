@@ -16,11 +16,12 @@ from labkit.facts.provider import Provider
 from labkit.facts.schema import ModelFacts, in_force, price_in_force
 from labkit.sim import completion
 from labkit.sim.access import check_key
+from labkit.sim.begun import begun
 from labkit.sim.body import LIMIT_BYTES, NotJson, end_of, read_json
 from labkit.sim.call import Call, Reply, provider_headers
 from labkit.sim.conversation import Message, read_messages
 from labkit.sim.draws import canonical, to_json
-from labkit.sim.engine import Ask, Form, Impossible, Start, TooLong, speak
+from labkit.sim.engine import Ask, Form, Impossible, TooLong
 from labkit.sim.formats import form_name, read_form
 from labkit.sim.limits import admit
 from labkit.sim.openai_reply import Answered
@@ -279,22 +280,18 @@ async def _chat(call: Call) -> Reply:
     record = call.record
     record.params, record.spoken_by, record.stream = params, chat.model.spoken_by, bool(params.get("stream"))
     pace = Pace(provider.speed_of(chat.model), real=world.pace == "real")
-    job = world.workers.submit(speak(lambda: world.load(chat.model.spoken_by), ask))
-    try:
-        steps = aiter(job)
-        try:
-            start = await anext(steps)
-        except Impossible as error:
-            raise impossible(provider, error, chat.tool_use, form_name(params), chat.place) from None
-        except TooLong as error:
-            counts = {"in_messages": error.in_messages, "in_completion": error.in_completion}
-            total = error.in_messages + error.in_completion
-            both = ask.counts_answer and error.in_completion and "context_too_long_with_answer" in provider.errors
-            case = "context_too_long_with_answer" if both else "context_too_long"
-            words = {"limit": error.limit, "last": error.limit - 1, "requested": total, **counts}
-            raise refuse(provider, case, **words) from None
-        assert isinstance(start, Start)
-        record.prompt_tokens = start.prompt_tokens
+
+    def refusal(error: TooLong | Impossible) -> Exception:
+        if isinstance(error, Impossible):
+            return impossible(provider, error, chat.tool_use, form_name(params), chat.place)
+        counts = {"in_messages": error.in_messages, "in_completion": error.in_completion}
+        total = error.in_messages + error.in_completion
+        both = ask.counts_answer and error.in_completion and "context_too_long_with_answer" in provider.errors
+        case = "context_too_long_with_answer" if both else "context_too_long"
+        words = {"limit": error.limit, "last": error.limit - 1, "requested": total, **counts}
+        return refuse(provider, case, **words)
+
+    async with begun(call, chat.model, ask, refusal) as (job, steps, start):
         admit(call, chat.model, prompt_tokens=start.prompt_tokens, max_tokens=ask.max_tokens)
         if start.dropped:
             chat.notes.append(f"left out, as {provider.label} does in silence: {start.dropped} of the oldest messages")
@@ -317,6 +314,3 @@ async def _chat(call: Call) -> Reply:
         )
         answered = Answered(call, chat.model, ask, shape, pace, start, job, chat.notes)
         return await (answered.streamed(steps) if record.stream else answered.whole(steps))
-    except BaseException:
-        job.cancel()
-        raise
