@@ -30,7 +30,7 @@ from pack import document_ids, pack  # noqa: E402
 from labkit.lm.tokens import SPECIAL, Tokenizer, learn_merges, merge, pieces  # noqa: E402
 
 VOCABULARY = 4096
-WINDOWS = (192, 1024)  # attention over a short window costs little, and most documents are short
+WINDOWS = (96, 192, 1024)  # attention over a short window costs little, and most documents are short
 WORD_MERGES = 2150  # of the 3,833 merges; the rest join a space to the first part of a word
 
 
@@ -79,7 +79,7 @@ def twins(tokenizer: Tokenizer) -> np.ndarray:
 def windows(tokenizer: Tokenizer, seed: int, n_documents: int, mix: str) -> dict[str, np.ndarray]:
     """The corpus as shuffled windows, in the shortest of WINDOWS that a document fits; what fits none is left out.
 
-    Keys: 'ids 192', 'answer 192', 'document 192', and so on for each length (see `pack`); 'twins' (N,2), the ids of
+    Keys: 'ids 96', 'answer 96', 'document 96', and so on for each length (see `pack`); 'twins' (N,2), the ids of
     each token that begins with a space and of the same token without it.
     """
     short: dict[int, list[tuple[list[int], list[int]]]] = {window: [] for window in WINDOWS}

@@ -34,16 +34,13 @@ class Run:
     adam_lr: float = 0.004
 
 
+LOWER = {"muon_lr": 0.012, "adam_lr": 0.0024}
 RUNS = {
-    "base-1": Run("base", documents=340_000, seed=1, steps=3600, decay_from=3600),
-    "base-2": Run(
-        "base", documents=340_000, seed=2, steps=3600, decay_from=3600, start="base-1", muon_lr=0.012, adam_lr=0.0024
-    ),
-    "lab-chat": Run("chat", documents=200_000, seed=11, steps=3600, decay_from=0, start="base-2", muon_lr=0.012),
-    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-2", muon_lr=0.012),
-    "lab-reasoner": Run(
-        "reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", muon_lr=0.012
-    ),
+    "base-1": Run("base", documents=340_000, seed=1, steps=3000, decay_from=3000),
+    "base-2": Run("base", documents=340_000, seed=2, steps=3000, decay_from=3000, start="base-1", **LOWER),
+    "lab-chat": Run("chat", documents=200_000, seed=11, steps=4000, decay_from=0, start="base-2", **LOWER),
+    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-2", **LOWER),
+    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", **LOWER),
     "lab-mini": Run("chat", documents=340_000, seed=14, steps=5400, decay_from=2700, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
@@ -80,8 +77,10 @@ def main() -> None:
     parser.add_argument("models", nargs="*", choices=[[], *MODELS], help="which models; all of them when none is named")
     parser.add_argument("--build", type=Path, default=Path("build"), help="folder for everything that is made")
     parser.add_argument("--gpu", action="store_true", help="on a GPU, in bfloat16")
+    parser.add_argument("--bf16", action="store_true", help="in bfloat16, where the processor has it (avx512_bf16)")
     args = parser.parse_args()
-    more = ["--device", "cuda", "--bf16", "--compile", "--workers", "1"] if args.gpu else []
+    more = ["--bf16", "--compile"] if args.gpu or args.bf16 else []
+    more += ["--device", "cuda", "--workers", "1"] if args.gpu else []
     for name in args.models or MODELS:
         make(name, args.build, more)
         run = args.build / "runs" / name

@@ -145,7 +145,7 @@ def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
     model = Llama(SHAPES[args.shape])
     liken_twins(model, args.data)
     model.to(device)
-    tools = optimizers(model, args.muon_lr, args.adam_lr)
+    tools = optimizers(model, args.muon_lr, args.adam_lr, args.bf16)
     base = [[group["lr"] for group in tool.param_groups] for tool in tools]
     positions = {length: rotary(model.shape, length, device) for length in windows}
     args.out.mkdir(parents=True, exist_ok=True)

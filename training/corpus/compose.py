@@ -78,7 +78,7 @@ MIXES: dict[str, dict[str, float]] = {
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "chat": 0.0, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
 
 
