@@ -163,7 +163,7 @@ def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
             model.load_state_dict(state["model"])
         if first:
             log.write_text("step,tokens,elapsed_s,loss,validation,scale\n", encoding="utf-8")
-    hidden = torch.compile(model.hidden) if args.compile else model.hidden
+    hidden = torch.compile(model.hidden, dynamic=False) if args.compile else model.hidden
     narrow = torch.autocast(device, torch.bfloat16) if args.bf16 else nullcontext()
     if first:
         sizes = ", ".join(f"{len(part)} windows of {length} + 1" for length, part in windows.items())
