@@ -45,7 +45,8 @@ def make(name: str) -> None:
     uv = shutil.which("uv")
     venv.create(folder, with_pip=uv is None, symlinks=os.name != "nt")
     installer = [uv, "pip", "install", "-p", str(python(name))] if uv else [str(python(name)), "-m", "pip", "install"]
-    options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(lock(name))]
+    # The lock is whole. Looking for dependencies, pip would refuse one that asks for an extra ("pydantic[email]").
+    options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock(name))]
     if not uv:
         options += ["--no-compile", "--disable-pip-version-check"]
     subprocess.run([*installer, *options], check=True)
