@@ -159,10 +159,17 @@ def config(words: Words) -> int:
 
 
 def progress(words: Words) -> int:
-    """Show the guesses and exercises kept on this machine."""
-    from labkit.doctor import progress_lines
+    """Show the map of the course: what is done, what is open, how many minutes are left."""
+    from labkit.exercises.map import drawn
+    from labkit.exercises.progress import Progress
+    from labkit.keys import lab_home
 
-    print("\n".join(progress_lines()))
+    kept = Progress(lab_home() / "progress.json")
+    if words.reset:
+        old = kept.reset()
+        print(f"Progress begins anew; what it was is in {old}." if old else "There is no progress yet.")
+        return 0
+    print(drawn(kept.read(), str(kept.path)))
     return 0
 
 
@@ -257,6 +264,10 @@ def _config_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--output", default="", metavar="PATH", help="export: write to this file")
 
 
+def _progress_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--reset", action="store_true", help="begin anew; the old file stays beside the new one")
+
+
 def _number_option(one: argparse.ArgumentParser) -> None:
     one.add_argument("number", help="the notebook's number, such as 03")
 
@@ -270,6 +281,6 @@ WORDS: dict[str, tuple[Callable[[Words], int], Callable[[argparse.ArgumentParser
     "facts": (facts, _facts_options),
     "probe": (probe, _probe_options),
     "config": (config, _config_options),
-    "progress": (progress, _none),
+    "progress": (progress, _progress_options),
     "fresh": (fresh, _number_option),
 }

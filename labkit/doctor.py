@@ -1,4 +1,4 @@
-"""What the lab stands on, looked at one thing at a time: for `lab doctor`, `lab keys` and `lab progress`.
+"""What the lab stands on, looked at one thing at a time: for `lab doctor` and `lab keys`.
 
 It reports and mends nothing. Each finding is a sentence; what is amiss says what to do. No key's value is ever read
 further than to know that one is set.
@@ -59,20 +59,6 @@ def key_lines() -> list[str]:
             state = "set in the environment" if here else "set in .env" if find([variable], env={}) else "not set"
             lines.append(f"{provider.label:<12} {variable:<24} {state}")
     return [*lines, "No key is needed: the local providers have their own."]
-
-
-def progress_lines() -> list[str]:
-    """What the progress file holds, in a few lines."""
-    from labkit.exercises.progress import Progress
-    from labkit.keys import lab_home
-
-    path = lab_home() / "progress.json"
-    data = Progress(path).read()
-    lines = []
-    for kind in ("predictions", "exercises"):
-        lines.append(f"{kind}: {len(data[kind])}")
-        lines += [f"  {name}: {_short(value)}" for name, value in data[kind].items()]
-    return [*lines, f"Kept in {path}; nothing of it leaves this machine."]
 
 
 def _python() -> list[Finding]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from labkit import facts as facts_module
@@ -27,7 +28,10 @@ from labkit.proxies import spare_loopback
 if TYPE_CHECKING:
     import httpx
 
+    from labkit.exercises.checking import Checker
+    from labkit.exercises.map import Map
     from labkit.exercises.predictions import Guess
+    from labkit.exercises.world import World
     from labkit.facts import Facts, ModelFacts, Provider
     from labkit.probe import Report
     from labkit.sim import LocalServer
@@ -278,6 +282,25 @@ class Lab:
 
         return predict(id, guess, Progress(lab_home() / "progress.json"))
 
+    def exercise(self, id: str) -> Checker:
+        """An exercise: `.check(answer)` says what became of it, `.hint()` gives the next hint, `.solution()` shows one.
+
+        Its cases run at local providers of their own: nothing in them changes what this Lab's providers answer.
+        """
+        from labkit.exercises import registry
+        from labkit.exercises.checking import Checker
+        from labkit.exercises.progress import Progress
+
+        return Checker(registry.exercise(id), _world, Progress(lab_home() / "progress.json"))
+
+    def progress(self) -> Map:
+        """The map of the course: what is done, what is open, how many minutes are left."""
+        from labkit.exercises.map import drawn
+        from labkit.exercises.progress import Progress
+
+        path = lab_home() / "progress.json"
+        return drawn(Progress(path).read(), f"{path.name} in your LAB_HOME folder")
+
     def __repr__(self) -> str:
         return f"<{self._greeting()}>"
 
@@ -413,6 +436,23 @@ def _server(
         else:
             server.reset(clock=clock, pace=pace, seed=seed, tiers=tiers, credit_usd=credit_usd)
     return server
+
+
+@lru_cache(maxsize=1)
+def _world() -> World:
+    """The kernel's world of the exercises: made once, with providers of its own when a case needs them."""
+    from labkit.exercises.world import World
+
+    world = World(exercise_server)
+    atexit.register(world.close)
+    return world
+
+
+def exercise_server() -> LocalServer:
+    """Local providers for the cases of exercises, at the lab's moment and a quick pace."""
+    from labkit.sim import LocalServer
+
+    return LocalServer(facts_module.load(), pace="quick").start()
 
 
 def _names(value: str | Iterable[str]) -> list[str]:

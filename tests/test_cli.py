@@ -215,7 +215,8 @@ def test_facts_are_told_as_of_a_day() -> None:
 def test_progress_is_told_and_a_damaged_file_is_no_traceback(tmp_path: Path) -> None:
     status, out, _ = lab("progress", LAB_HOME=str(tmp_path))
     assert status == 0
-    assert "predictions: 0" in out
+    assert "0 of 2" in out
+    assert "minutes left" in out
     (tmp_path / "progress.json").write_text("{")
     assert lab("progress", LAB_HOME=str(tmp_path))[0] == 0
 

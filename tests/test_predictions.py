@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabError, ParameterError
-from labkit.exercises import predictions
-from labkit.exercises.predictions import Guess, Prediction, find, predict
+from labkit.exercises import registry
+from labkit.exercises.predictions import Guess, Prediction, predict
 from labkit.exercises.progress import Progress
 
 LETTERS = Prediction("t-1", "Which?", {"a": "this <b>", "b": "that"}, "b", {"a": "No: this.", "b": "Yes: that."})
@@ -48,7 +48,7 @@ def test_what_is_no_guess_is_refused_with_what_would_be_one(prediction: Predicti
 
 def test_a_guess_is_kept_and_no_guess_keeps_nothing(tmp_path: Path) -> None:
     progress = Progress(tmp_path / "progress.json")
-    first = predictions._all()[0]
+    first = registry.predictions()[0]
     predict(first.id, ..., progress)
     assert not progress.path.exists()
     given = next(iter(first.choices), 7)
@@ -57,12 +57,12 @@ def test_a_guess_is_kept_and_no_guess_keeps_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unknown_prediction_names_the_nearest() -> None:
-    known = predictions._all()[0].id
+    known = registry.predictions()[0].id
     with pytest.raises(LabError, match=f"Did you mean '{known}'"):
-        find(known + "x")
+        registry.prediction(known + "x")
 
 
-@pytest.mark.parametrize("prediction", predictions._all(), ids=lambda p: p.id)
+@pytest.mark.parametrize("prediction", registry.predictions(), ids=lambda p: p.id)
 def test_every_prediction_of_the_notebooks_is_whole(prediction: Prediction) -> None:
     assert prediction.question.endswith(("?", ":"))
     if prediction.choices:
@@ -77,5 +77,5 @@ def test_every_prediction_of_the_notebooks_is_whole(prediction: Prediction) -> N
 
 
 def test_no_two_predictions_share_an_id() -> None:
-    ids = [p.id for p in predictions._all()]
+    ids = [p.id for p in registry.predictions()]
     assert len(ids) == len(set(ids))

@@ -1,8 +1,11 @@
-"""Predictions of notebook 00."""
+"""Predictions and the exercise of notebook 00."""
 
 from __future__ import annotations
 
-from labkit.exercises.predictions import Prediction
+import json
+from typing import Any
+
+from labkit.exercises import Exercise, Misconception, Prediction, World, expect
 
 PREDICTIONS: tuple[Prediction, ...] = (
     Prediction(
@@ -44,5 +47,103 @@ PREDICTIONS: tuple[Prediction, ...] = (
             "d": "Cutting off is the work of other parameters, top_k, top_p and min_p. Temperature leaves every "
             "token a chance, however small.",
         },
+    ),
+)
+
+
+def _hello(provider: str, world: World) -> Any:
+    body = {"model": world.model(provider), "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
+    return world.client(provider).post("/chat/completions", json=body)
+
+
+def _one_answer(answer: Any, world: World) -> None:
+    """A real answer of the provider lab"""
+    response = _hello("lab", world)
+    body = response.json()
+    expect(answer(response), (body["choices"][0]["message"]["content"], body["usage"]["total_tokens"]))
+
+
+def _another_provider(answer: Any, world: World) -> None:
+    """The same question at OpenAI"""
+    response = _hello("openai", world)
+    body = response.json()
+    expect(answer(response), (body["choices"][0]["message"]["content"], body["usage"]["total_tokens"]))
+
+
+def _two_choices(answer: Any, world: World) -> None:
+    """An answer with two choices, of which the first is meant"""
+    import httpx
+
+    choices = [
+        {"index": 0, "message": {"role": "assistant", "content": "first"}, "finish_reason": "stop"},
+        {"index": 1, "message": {"role": "assistant", "content": "second"}, "finish_reason": "stop"},
+    ]
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+    content = json.dumps({"choices": choices, "usage": usage}).encode()
+    expect(answer(httpx.Response(200, content=content)), ("first", 11))
+
+
+def _read(text: str, tokens: str) -> str:
+    """The source of an answer that takes these two from the body."""
+    return f"""
+def read(response):
+    answer = response.json()
+    text = {text}
+    tokens = {tokens}
+    return text, tokens
+"""
+
+
+TEXT, TOKENS = 'answer["choices"][0]["message"]["content"]', 'answer["usage"]["total_tokens"]'
+
+EXERCISES: tuple[Exercise, ...] = (
+    Exercise(
+        id="00-read",
+        title="Read an answer",
+        minutes=4,
+        level="worked",
+        prompt="""
+`read` is handed a response like the one of section 2. It returns two things: the **text** of the answer, and how many
+**tokens** were counted altogether, those that went in and those that came out. Three gaps are open. If a response has
+several choices, take the first.
+""",
+        blank=_read('answer["choices"][...]["message"][...]', 'answer["usage"][...]'),
+        cases=(_one_answer, _another_provider, _two_choices),
+        hints=(
+            "`choices` is a list, so its gap is a number, and Python counts from 0. The other two gaps are names of "
+            "fields, in quotes. Section 2 shows both objects.",
+            "The text stands under 'content'. In section 2, look at the three counts in the usage: one of them is the "
+            "sum of the other two.",
+        ),
+        solution=_read(TEXT, TOKENS),
+        also_correct=(
+            _read(TEXT, 'answer["usage"]["prompt_tokens"] + answer["usage"]["completion_tokens"]'),
+            """
+def read(response):
+    answer = response.json()
+    return [answer["choices"][0]["message"]["content"], answer["usage"]["total_tokens"]]
+""",
+        ),
+        misconceptions=(
+            Misconception(
+                _read('answer["choices"][0]["message"]', TOKENS),
+                "That is the whole message, a dictionary with role and content. The text is one level deeper, under "
+                "'content'.",
+            ),
+            Misconception(
+                _read(TEXT, 'answer["usage"]["completion_tokens"]'),
+                "completion_tokens is only what came out. What went in was counted, and is paid for, too: "
+                "total_tokens is both.",
+            ),
+            Misconception(
+                _read(TEXT, 'answer["usage"]["prompt_tokens"]'),
+                "prompt_tokens is only what went in. What the model wrote is missing: total_tokens is both.",
+            ),
+            Misconception(
+                _read('answer["choices"][-1]["message"]["content"]', TOKENS),
+                "-1 is the last choice. As long as there is one choice that is the same as the first; of several, "
+                "index 0 is the first.",
+            ),
+        ),
     ),
 )

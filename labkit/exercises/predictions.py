@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import LabError, ParameterError, did_you_mean
+from labkit.errors import ParameterError
+from labkit.exercises import registry
 from labkit.view import html
 
 if TYPE_CHECKING:
@@ -127,26 +128,12 @@ class Revealed:
         return html.card(f"Prediction: {self.verdict}", html.table([[name, text] for name, text in self._lines()]))
 
 
-def find(id: str) -> Prediction:
-    """The prediction called `id`. Raises LabError with the nearest one."""
-    known = {p.id: p for p in _all()}
-    if id not in known:
-        raise LabError(f"no prediction is called {id!r}", where="lab.predict", right=did_you_mean(id, known))
-    return known[id]
-
-
 def predict(id: str, guess: Any, progress: Progress) -> Guess:
     """The learner's guess for `id`, kept in `progress`; `...` keeps nothing."""
-    made = Guess(find(id), guess)
+    made = Guess(registry.prediction(id), guess)
     if made.guess is not None:
         progress.note("predictions", id, made.guess)
     return made
-
-
-def _all() -> tuple[Prediction, ...]:
-    from labkit.exercises import n00_start, n01_raw_calls
-
-    return (*n00_start.PREDICTIONS, *n01_raw_calls.PREDICTIONS)
 
 
 def _checked(prediction: Prediction, guess: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ class Progress:
         self.path = path
 
     def read(self) -> dict[str, Any]:
-        """All that is kept: `predictions` (id -> guess) and `exercises` (id -> outcome); empty without a file.
+        """All that is kept: `predictions` (id -> guess) and `exercises`
+        (id -> outcome, tries, hints, solution_seen); empty without a file.
 
         Raises StorageError when a file of a newer version is there.
         """
@@ -44,19 +47,40 @@ class Progress:
                 where=str(self.path),
                 do="Update the lab, or set LAB_HOME to another folder",
             )
-        return {**_empty(), **data}
+        return {**data, **{k: data[k] if isinstance(data.get(k), dict) else {} for k in ("predictions", "exercises")}}
 
     def note(self, kind: str, id: str, value: Any) -> None:
         """Keep `value` for `id` under `kind`. Raises StorageError when it cannot be written; nothing is lost then."""
+        self.change(kind, id, lambda _: value)
+
+    def change(self, kind: str, id: str, change: Callable[[Any], Any]) -> None:
+        """Keep `change(what was kept)`, None where nothing was. No other writer comes between. Raises StorageError."""
+        with self._locked():
+            data = self.read()
+            self._keep_unreadable()
+            data[kind] = {**data.get(kind, {}), id: change(data.get(kind, {}).get(id))}
+            self._replace(json.dumps(data, indent=1, ensure_ascii=False))
+
+    def reset(self) -> Path | None:
+        """Begin anew. Returns where the old file now is, None when there was none. Raises StorageError."""
+        if not self.path.exists():
+            return None
+        with self._locked():
+            old = self.path.with_suffix(".before-reset.json")
+            self.path.replace(old)
+        return old
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone with the file. What a writer that was killed left half written is cleared away."""
         from filelock import FileLock, Timeout
 
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(str(self.path) + ".lock", timeout=10):
-                data = self.read()
-                self._keep_unreadable()
-                data[kind] = {**data.get(kind, {}), id: value}
-                self._replace(json.dumps(data, indent=1, ensure_ascii=False))
+                for part in self.path.parent.glob(f"{self.path.name}*.part"):
+                    part.unlink(missing_ok=True)
+                yield
         except Timeout:
             raise StorageError(
                 "another notebook has held it for 10 s", where=str(self.path), do="Run the cell again"

@@ -1,0 +1,206 @@
+"""One trial of an answer, so that the kernel outlives it: in a thread of its own, for so long, its prints kept.
+
+A Python loop that never ends is stopped. A call that blocks (a socket, a lock) cannot be: its thread is left behind, a
+daemon, and the trial is over all the same. Out of reach is what takes the whole process with it or holds the
+interpreter's lock: `os._exit`, a crash in C code, `10**10**9`, a regular expression without end, all of the memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+KEPT_CHARACTERS = 20_000
+STOP_S = 1.0
+"""For how long a loop that catches everything is stopped again and again before its thread is left behind."""
+STACK_BYTES = 16 * 1024 * 1024  # threads get half a megabyte on macOS: too little for a recursion that Python allows
+
+
+class OutOfTime(BaseException):
+    """Raised inside an answer that takes too long. No Exception, so that few answers catch it."""
+
+
+@dataclass
+class Trial:
+    """How a trial ended. error: what was raised, None when nothing was.  line: where in the answer it was, or is.
+
+    out_of_time: it did not end by itself.  left: nor when told to; its thread goes on.  interrupted: by a person.
+    """
+
+    error: BaseException | None = None
+    printed: str = ""
+    out_of_time: bool = False
+    left: bool = False
+    interrupted: bool = False
+    line: str = ""
+
+
+class Allowance:
+    """The real seconds that a trial has. Inside `held()` they do not run: what the lab itself needs is not counted."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s, self._holding, self._held_s = limit_s, 0.0, 0.0
+        self._began = time.monotonic()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stop counting, for the length of a `with`."""
+        self._holding = time.monotonic()
+        try:
+            yield
+        finally:
+            self._held_s += time.monotonic() - self._holding
+            self._holding = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """What is left of it, at least as long as it is held."""
+        now = self._holding or time.monotonic()
+        return self.limit_s - (now - self._began - self._held_s)
+
+
+class Printed(io.TextIOBase):
+    """Takes what is printed, and keeps the beginning of it."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._kept = self._lost = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        room = KEPT_CHARACTERS - self._kept
+        self._parts.append(text[: max(room, 0)]) if room > 0 else None
+        self._kept += min(len(text), max(room, 0))
+        self._lost += len(text) - min(len(text), max(room, 0))
+        return len(text)
+
+    @property
+    def text(self) -> str:
+        """What was kept, and how much more there was."""
+        return "".join(self._parts) + (f"\n… and {self._lost:,} more characters" if self._lost else "")
+
+
+def attempt(
+    work: Callable[[], None],
+    allowance: Allowance,
+    mine: Callable[[FrameType], bool],
+    slept: Callable[[float], None],
+) -> Trial:
+    """Run `work` until it ends or the allowance is used up.
+
+    mine: whether a frame is the answer's own code, for the line to be named.
+    slept: told of each `time.sleep` that the answer's own code calls; it returns at once.
+    """
+    trial, printed, done = Trial(), Printed(), threading.Event()
+    lock = threading.Lock()
+
+    def target() -> None:
+        try:
+            try:
+                work()
+            except BaseException as error:
+                trial.error = error
+            with lock:
+                done.set()
+        except OutOfTime:  # it came while the end was being written down
+            done.set()
+
+    with _stack(STACK_BYTES):
+        thread = threading.Thread(target=target, name="lab-trial", daemon=True)
+    with redirect_stdout(printed), redirect_stderr(printed), _no_sleep(thread, mine, slept):
+        with _stack(STACK_BYTES):
+            thread.start()
+        try:
+            while not done.wait(min(0.1, max(allowance.left_s, 0.0))):
+                if allowance.left_s <= 0:
+                    break
+        except KeyboardInterrupt:
+            trial.interrupted = True
+        if not done.is_set():
+            trial.out_of_time = not trial.interrupted
+            trial.line = _line_of(thread, mine)
+            trial.left = not _stop(thread, done, lock)
+        else:
+            thread.join(5)
+    trial.printed = printed.text
+    if trial.error is not None and not trial.line:
+        trial.line = line_in(trial.error.__traceback__, mine)
+    return trial
+
+
+def line_in(trace: TracebackType | None, mine: Callable[[FrameType], bool]) -> str:
+    """The innermost line of the answer's own code in a traceback: 'line 3: `x = 1 / 0`', or ''."""
+    found = ""
+    while trace is not None:
+        if mine(trace.tb_frame):
+            found = _written(trace.tb_frame, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def _written(frame: FrameType, number: int) -> str:
+    import linecache
+
+    text = linecache.getline(frame.f_code.co_filename, number).strip()
+    return f"line {number}: {text}" if text else f"line {number}"
+
+
+def _line_of(thread: threading.Thread, mine: Callable[[FrameType], bool]) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if mine(frame):
+            return _written(frame, frame.f_lineno)
+        frame = frame.f_back
+    return ""
+
+
+def _stop(thread: threading.Thread, done: threading.Event, lock: Any) -> bool:
+    """Raise OutOfTime in the thread until it ends; False when it does not."""
+    end = time.monotonic() + STOP_S
+    while time.monotonic() < end:
+        with lock:
+            if done.is_set():
+                break
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(OutOfTime))
+        if done.wait(0.02):
+            break
+    return done.is_set()
+
+
+@contextmanager
+def _stack(size: int) -> Iterator[None]:
+    before = threading.stack_size(size)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+@contextmanager
+def _no_sleep(
+    thread: threading.Thread, mine: Callable[[FrameType], bool], slept: Callable[[float], None]
+) -> Iterator[None]:
+    """`time.sleep` called by the answer's own code returns at once and is told of; everybody else sleeps as ever."""
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        if threading.current_thread() is thread and mine(sys._getframe(1)):
+            slept(seconds)
+        else:
+            real(seconds)
+
+    time.sleep = sleep  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        time.sleep = real
