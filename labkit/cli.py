@@ -154,7 +154,13 @@ def config(words: Words) -> int:
     from labkit.configuring import run
 
     return run(
-        words.action, words.file, words.endpoint, profile=words.profile, format=words.format, output=words.output
+        words.action,
+        words.file,
+        words.endpoint,
+        profile=words.profile,
+        format=words.format,
+        output=words.output,
+        day=words.day,
     )
 
 
@@ -259,9 +265,10 @@ def _config_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("action", metavar="ACTION", help="check, explain, menu or export")
     one.add_argument("file", metavar="FILE", help="a librechat.yaml")
     one.add_argument("endpoint", nargs="?", default="", metavar="ENDPOINT", help="explain: this endpoint alone")
-    one.add_argument("--profile", default="current", help="current (LibreChat 0.8) or legacy (up to 0.7)")
+    one.add_argument("--profile", default="", help="current (LibreChat 0.8) or legacy (up to 0.7); that of the day")
     one.add_argument("--format", default="librechat", help="export: librechat, litellm, env or postman")
     one.add_argument("--output", default="", metavar="PATH", help="export: write to this file")
+    _day_option(one)
 
 
 def _progress_options(one: argparse.ArgumentParser) -> None:

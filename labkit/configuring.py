@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labkit.errors import ParameterError, StorageError, did_you_mean
 
-if TYPE_CHECKING:
-    from labkit.config import Config
-
 ACTIONS = ("check", "explain", "menu", "export")
-AMISS = ("schema", "start-up", "dropped", "secret")  # grades with which the file does not do what it says
+LANGCHAIN_SINCE = "2025-11-25"  # from when LibreChat is the current profile (pull request 10533)
 
 
 def run(
@@ -20,12 +16,18 @@ def run(
     file: str,
     endpoint: str = "",
     *,
-    profile: str = "current",
+    profile: str = "",
     format: str = "librechat",
     output: str = "",
+    day: str | None = None,
 ) -> int:
-    """Carry out one action on a file; the exit status. Raises LabError."""
+    """Carry out one action on a file; the exit status. Raises LabError.
+
+    day: the facts as of then, the lab's moment unless given.  profile: the one of that day unless given.
+    """
     from labkit import config
+    from labkit.clock import moment_of
+    from labkit.facts import load
 
     if action not in ACTIONS:
         raise ParameterError(
@@ -34,29 +36,24 @@ def run(
             do=did_you_mean(action, ACTIONS),
         )
     read = config.read(file)
-    if action == "check":
-        return _check(read, profile)
-    if read.data is None:
-        return _check(read, profile)  # what it is not readable for
+    moment = moment_of(day) if day else None
+    if not profile:
+        profile = "legacy" if moment and moment < moment_of(LANGCHAIN_SINCE) else "current"
+    if action == "check" or read.data is None:  # what cannot be read is said by the check, whatever was asked for
+        findings = read.check(load(moment) if moment else None, profile)
+        print(findings)
+        return 1 if findings.amiss else 0
     if action == "explain":
         names = [endpoint] if endpoint else [str(one.name) for one in read.endpoints if one.name]
         print("\n\n".join(str(read.explain(name, profile=profile)) for name in names) or "No endpoint to explain.")
         return 0
-    text = str(read.menu()) + "\n" if action == "menu" else read.export(format)
+    options = {"profile": profile} if format == "postman" else {}
+    text = str(read.menu()) + "\n" if action == "menu" else read.export(format, **options)
     if output:
         _write(Path(output), text)
     else:
         sys.stdout.write(text)
     return 0
-
-
-def _check(read: Config, profile: str) -> int:
-    findings = read.check(profile=profile)
-    for finding in findings:
-        print(f"[{finding.grade}] {finding}")
-    verdict = "LibreChat accepts it" if read.accepted else "LibreChat does not start with it"
-    print(f"{read.name}: {verdict}; {len(findings)} finding{'' if len(findings) == 1 else 's'}.")
-    return 1 if any(finding.grade in AMISS for finding in findings) else 0
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,6 +15,15 @@ const plain = (v) => {
   return v;
 };
 
+// Paths of the keys that the schema took off without a word.
+const lost = (given, kept, path) => {
+  if (given === null || typeof given !== 'object' || kept === null || typeof kept !== 'object') return [];
+  return Object.keys(given).flatMap((k) => {
+    const at = [...path, Array.isArray(given) ? Number(k) : k];
+    return k in kept ? lost(given[k], kept[k], at) : [at];
+  });
+};
+
 const input = JSON.parse(require('fs').readFileSync(0, 'utf8'));
 process.stdout.write(JSON.stringify(input.map((text) => {
   let data;
@@ -28,6 +37,7 @@ process.stdout.write(JSON.stringify(input.map((text) => {
   return {
     data: shown,
     accepted: result.success,
+    ignored: result.success ? lost(data, result.data, []) : [],
     issues: result.success ? [] : result.error.issues.map((i) => ({ code: i.code, path: i.path, message: i.message })),
   };
 })));

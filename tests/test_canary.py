@@ -17,7 +17,7 @@ import pytest
 
 from labkit import facts
 
-LESSON = r'''
+LESSON = r"""
 import logging, sys, traceback
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 import httpx
@@ -58,7 +58,7 @@ for words in (["keys"], ["doctor"], ["facts"], ["progress"]):
         main(words)
     except SystemExit:
         pass
-'''
+"""
 
 
 @pytest.fixture

@@ -114,13 +114,17 @@ def test_it_leaves_the_logits_alone() -> None:
 
 def test_as_text_it_says_the_same_as_its_numbers() -> None:
     view = widgets.next_token_view(np.log([8, 4, 2, 2, 1e-300, 1e-300, 1e-300, 1e-300]), EIGHT, 1, top=2)
-    assert str(view) == repr(view) == (
-        "temperature 1.00 · entropy 1.75 bits\n"
-        "effective choices 3.4 · top-1 share 50.0 %\n"
-        "\n"
-        "␣yes       50.0 %  ██████████\n"
-        "␣no        25.0 %  █████\n"
-        "6 others   25.0 %  █████"
+    assert (
+        str(view)
+        == repr(view)
+        == (
+            "temperature 1.00 · entropy 1.75 bits\n"
+            "effective choices 3.4 · top-1 share 50.0 %\n"
+            "\n"
+            "␣yes       50.0 %  ██████████\n"
+            "␣no        25.0 %  █████\n"
+            "6 others   25.0 %  █████"
+        )
     )
 
 

@@ -16,6 +16,7 @@ from labkit.config.profiles import CLIENT_NAMES, DROP_INSTEAD, KNOWN, RENAMED, S
 Message = Mapping[str, Any]
 LANGCHAIN_MODEL = "gpt-3.5-turbo"  # ChatOpenAI's own default
 THINKING = {"type": "enabled", "budget_tokens": 2000}
+TAKE_A_BUDGET = ("plain", "budget", "mixed")  # families of Claude in the facts that take such a budget
 NOTHING = "nothing"
 BODY_ORDER = (
     "model temperature top_p frequency_penalty presence_penalty logprobs top_logprobs n logit_bias stop user stream "

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from labkit.config.check_endpoints import surprising
+from labkit.config.check_endpoints import BUILT_IN, surprising
 from labkit.config.check_facts import against_facts
 from labkit.config.check_secrets import in_text, literal_keys
 from labkit.config.findings import GRADES, Finding, did_you_mean
 from labkit.config.models import Endpoint
 from labkit.config.profiles import profile_of
+from labkit.config.report import Findings
 from labkit.config.zod import Issue, fields, parameters
 
 if TYPE_CHECKING:
@@ -33,9 +34,14 @@ REMOVED = {
 }
 
 
-def check(config: Config, facts: Facts | None = None, profile: str = "current") -> tuple[Finding, ...]:
+_OF_CUSTOM = ("apiKey", "baseURL", "models", "name", "dropParams", "addParams", "headers")
+NO_SUCH = "Take it away, or look for another name: this version of the format has no such key"
+
+
+def check(config: Config, facts: Facts | None = None, profile: str = "current") -> Findings:
     """All findings, by line; at one place the gravest first."""
-    current = profile_of(profile).word == "current"
+    style = profile_of(profile)
+    current = style.word == "current"
     if config.problem is not None:
         found = [config.problem, *_keys_in_text(config)]
     else:
@@ -54,7 +60,8 @@ def check(config: Config, facts: Facts | None = None, profile: str = "current") 
         ]
     order = list(GRADES)
     unique = {(f.grade, f.code, f.place, f.what): f for f in found}
-    return tuple(sorted(unique.values(), key=lambda f: (f.line, f.column, order.index(f.grade), f.code)))
+    by_line = sorted(unique.values(), key=lambda f: (f.line, f.column, order.index(f.grade), f.code))
+    return Findings.of(by_line, config.name, style.name, accepted=config.accepted)
 
 
 def _schema(config: Config) -> Iterator[Finding]:
@@ -65,7 +72,11 @@ def _schema(config: Config) -> Iterator[Finding]:
         if not issue.path and not isinstance(config.data, dict):
             what = "the file says nothing" if config.data is None else "the top of the file is no mapping"
             place = config.place(())
-            yield Finding("schema", "no-mapping", place, what, f'It begins with version: "{VERSION}"')
+            right = f'It begins with version: "{VERSION}"'
+            if isinstance(config.data, list) and any(isinstance(e, dict) and "baseURL" in e for e in config.data):
+                what = "this is a list of endpoints without what they stand in"
+                right += "; then come `endpoints:`, below it `custom:`, and below that this list, indented"
+            yield Finding("schema", "no-mapping", place, what, right)
             continue
         place = config.place(issue.path, key=issue.code == "unrecognized_keys")
         yield Finding("schema", issue.code.replace("_", "-"), place, *_worded(config, issue))
@@ -194,7 +205,7 @@ def _ignored(config: Config, current: bool) -> Iterator[Finding]:
             continue
         code = "removed-key" if key in REMOVED else "unknown-key"
         known = fields(*("[]" if isinstance(step, int) else step for step in path[:-1]))
-        right = REMOVED.get(key) or did_you_mean(key, known) or _belongs(key, path)
+        right = REMOVED.get(key) or _built_in(key, path) or did_you_mean(key, known) or _belongs(key, path) or NO_SUCH
         what = f"LibreChat does not know {key!r} here and ignores it"
         yield Finding("ignored", code, config.place(path, key=True), what, right)
     if current:
@@ -207,6 +218,13 @@ def _ignored(config: Config, current: bool) -> Iterator[Finding]:
                     "nothing reads titleMessageRole: the title's request always has one message of role user",
                     "Take it away; the documentation still tells of it",
                 )
+
+
+def _built_in(key: str, path: tuple[Any, ...]) -> str:
+    """What to say of a custom endpoint's key in one of LibreChat's own endpoints."""
+    if len(path) == 3 and path[0] == "endpoints" and path[1] in BUILT_IN and key in _OF_CUSTOM:
+        return f"LibreChat's own endpoint {path[1]} takes no {key} here; an entry in the list endpoints.custom does"
+    return ""
 
 
 def _belongs(key: str, path: tuple[Any, ...]) -> str:
@@ -223,6 +241,8 @@ def _belongs(key: str, path: tuple[Any, ...]) -> str:
                 return f"It belongs into {_spoken(deeper)}: indent it deeper"
     if steps != ("endpoints", "custom", "[]") and key in fields("endpoints", "custom", "[]"):
         return "It belongs to an endpoint in endpoints.custom"
+    if key in fields("modelSpecs", "list", "[]", "preset"):
+        return "It belongs into a preset: modelSpecs.list[].preset"
     return ""
 
 

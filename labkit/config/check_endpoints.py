@@ -18,12 +18,18 @@ VERSION = (1, 3, 17)
 BUILT_IN = ("openAI", "azureOpenAI", "google", "anthropic", "assistants", "azureAssistants", "agents", "bedrock")
 TITLE_KEYS = ("titleConvo", "titleModel", "titleMethod", "titlePrompt", "titlePromptTemplate", "titleEndpoint")
 _MODEL_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.:/@+-]*")
+# Fields of an endpoint that no provider's body has; one of them in addParams is indented too deep.
+ENDPOINT_FIELDS = (
+    "apiKey baseURL dropParams addParams customParams headers iconURL modelDisplayLabel directEndpoint titleConvo "
+    "titleModel titleMethod titlePrompt titleEndpoint titleTiming"
+).split()
 _LOST = tuple(name for name, wire in CLIENT_NAMES.items() if wire is None)
 
 
 def surprising(config: Config, current: bool) -> Iterator[Finding]:
     """All findings of this grade that need no facts about providers."""
-    yield from _version(config)
+    if current:
+        yield from _version(config)
     yield from _all(config)
     seen: dict[str, Endpoint] = {}
     for endpoint in config.endpoints:
@@ -149,6 +155,10 @@ def _added_params(config: Config, endpoint: Endpoint) -> Iterator[Finding]:
         elif name == "stream":
             what = "stream has no effect: the answer is streamed all the same"
             yield _found(config, endpoint, at, "add-stream", what, "Write disableStreaming: true", key=True)
+        elif name in ENDPOINT_FIELDS:
+            what = f"{name} is sent to the provider as a field of the body"
+            right = "It belongs to the endpoint: indent it as addParams itself"
+            yield _found(config, endpoint, at, "add-is-a-setting", what, right, key=True)
         elif name == "messages":
             what = "messages cannot be replaced"
             yield _found(config, endpoint, at, "add-messages", what, "Take it away", key=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from labkit.config.body import TAKE_A_BUDGET, adapts
 from labkit.config.findings import Finding, did_you_mean
 from labkit.config.models import Endpoint
 from labkit.config.rules import is_url
@@ -177,6 +178,8 @@ def _model(config: Config, keys: tuple[Any, ...], name: str, provider: Provider,
 
 
 def _parameters(config: Config, endpoint: Endpoint, provider: Provider) -> Iterator[Finding]:
+    if endpoint.provider == "anthropic":
+        yield from _thinking(config, endpoint, provider)
     if endpoint.provider == "anthropic" or provider.id == "anthropic":
         return  # another body altogether
     dropped = {name for name in endpoint.dropParams or () if isinstance(name, str)}
@@ -197,6 +200,20 @@ def _parameters(config: Config, endpoint: Endpoint, provider: Provider) -> Itera
                 at = config.place((*endpoint.keys, "customParams", "paramDefinitions", number, "default"))
                 what = f"the default of {key} is sent, and {provider.label} refuses it"
                 yield Finding("surprising", "refused-parameter", at, what, f"Add it to dropParams: {key}")
+
+
+def _thinking(config: Config, endpoint: Endpoint, provider: Provider) -> Iterator[Finding]:
+    """Models for which LibreChat adds a budget of tokens for thinking, though they refuse one."""
+    listed = endpoint.models.default if endpoint.models else None
+    for number, item in enumerate((listed or ())[:MOST]):
+        name = item.get("name") if isinstance(item, dict) else item
+        model = provider.models.get(name) if isinstance(name, str) else None
+        if model is not None and not adapts(model.id) and model.family not in TAKE_A_BUDGET:
+            place = config.place((*endpoint.keys, "models", "default", number))
+            what = f"LibreChat gives {model.id} a budget of tokens for thinking, which {provider.label} refuses for it"
+            yield Finding(
+                "surprising", "refused-parameter", place, what, "Take it off the list; as titleModel it works"
+            )
 
 
 def _refuses(provider: Provider, name: str) -> bool:

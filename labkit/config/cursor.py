@@ -23,11 +23,14 @@ _BELOW_SPACE = re.compile("[\x00-\x08\x0a-\x1f]")
 
 
 class YamlError(Exception):
-    """The text is not YAML as js-yaml reads it. `position` is an offset into the text."""
+    """The text is not YAML as js-yaml reads it. `position` is an offset into the text.
 
-    def __init__(self, problem: str, position: int) -> None:
+    twice: of a key that stands twice its name and the offset of the first; js-yaml does not say.
+    """
+
+    def __init__(self, problem: str, position: int, twice: tuple[str, int] | None = None) -> None:
         super().__init__(problem)
-        self.problem, self.position = problem, position
+        self.problem, self.position, self.twice = problem, position, twice
 
 
 class Cursor:

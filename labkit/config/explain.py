@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,13 @@ GONE = {
     "titleMessageRole": "checked and copied, and read by nothing: a title is always asked for by the user",
     "apiKeyPreview": "written by LibreChat itself",
 }
+THEN = {  # what the profile of 0.7 has to say of them
+    "forcePrompt": "true made text completions: `prompt` in the place of `messages`, which is not shown here",
+    "summarize": "true had long conversations summed up, in requests of their own",
+    "summaryModel": "the model of those summaries",
+    "titleMessageRole": "the role of the title's message, where it was read at all",
+}
+FEW = 3  # models that a row names
 SCREEN = {
     "name": "the title in the menu; it finds the endpoint for presets and stored keys",
     "iconURL": "the picture in the menu",
@@ -218,7 +225,7 @@ def _field(
         if made and made.body.get("model") != made.model:
             why = f"{_shown(made.model)} was chosen, and another field replaces it"
         names = model_names(raw)
-        yield Row("models", _shown(names) if names else _shown(value), leaves, why, line)
+        yield Row("models", _listed(names) if names else _shown(value), leaves, why, line)
     else:
         shown = _key_shown(raw) if name == "apiKey" else mask_url(_shown(value))
         yield Row(name, shown, *_single(config, raw, name, value, made, title, style), line)
@@ -235,9 +242,7 @@ def _single(
 ) -> tuple[str, str]:
     """What leaves, and why, of a field that holds one value."""
     if name in GONE:
-        if name == "titleMessageRole" and style.word == "legacy":
-            return NOTHING, "up to 0.7 the role of the title's message, where it was read at all"
-        return NOTHING, GONE[name]
+        return NOTHING, THEN.get(name, GONE[name]) if style.word == "legacy" else GONE[name]
     if name in SCREEN:
         return NOTHING, SCREEN[name]
     if made is None:
@@ -319,6 +324,11 @@ def _key_shown(raw: Mapping[str, Any]) -> str:
     if isinstance(value, str) and (variables_in(value) or value == USER_PROVIDED or harmless(raw)):
         return value
     return MASK
+
+
+def _listed(names: Sequence[str]) -> str:
+    first = ", ".join(map(_shown, names[:FEW]))
+    return first if len(names) <= FEW else f"{first} and {len(names) - FEW} more"
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labkit.config.difference import Difference
     from labkit.config.explain import Explanation
     from labkit.config.menu import Menu
+    from labkit.config.report import Findings
     from labkit.config.zod import Verdict
     from labkit.facts import Facts
 
@@ -197,8 +198,11 @@ class Config:
         """Whether LibreChat's reader and schema take the file."""
         return self.problem is None and self.verdict.accepted
 
-    def check(self, facts: Facts | None = None, profile: str = "current") -> tuple[Finding, ...]:
-        """Everything that is amiss, in the order of the lines. facts: as of the lab's moment unless given."""
+    def check(self, facts: Facts | None = None, profile: str = "current") -> Findings:
+        """Everything that is amiss, in the order of the lines; shows itself as a table in a notebook.
+
+        facts: as of the lab's moment unless given.  profile: 'current' (LibreChat 0.8) or 'legacy' (up to 0.7).
+        """
         from labkit.config.check import check
 
         return check(self, facts, profile)
@@ -271,7 +275,14 @@ class Config:
         if looks_like_key(what):
             what = what.partition(":")[0]
         hint = next((right for words, right in _HINTS if words in what), "")
+        if error.twice:
+            name, first = error.twice
+            what += f": {_cut(name)!r} stands in line {self.at(first).line} already"
         return Finding("schema", "yaml", self.at(error.position), f"it is not YAML: {what}", hint)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 _HINTS = (

@@ -23,9 +23,11 @@ GRADES = {
 }
 # The forms in which providers hand out keys: a known beginning, and then what nobody would write by hand.
 _KEY_FORM = re.compile(
-    r"(?:sk|pk|rk|gsk|xai|hf|fw|pplx|r8|ghp|gho|glpat|co|nvapi|csk|tgp_v1|AIza|AKIA|ya29)[-_A-Za-z0-9.]{12,}"
+    r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk|gsk|xai|hf|fw|pplx|r8|gh[pousr]|github_pat|glpat|nvapi|csk|tgp_v1)[-_]"
+    r"|AIza|AKIA|ya29)[-_A-Za-z0-9.]{12,}"
     r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]{10,}"
 )
+_SEPARATOR = re.compile(r"[-_.:/+=]")
 _BLOB = re.compile(r"[A-Za-z0-9_\-+/=]{24,}")
 
 
@@ -35,20 +37,19 @@ def looks_like_key(text: str) -> str:
     >>> looks_like_key("Bearer sk-abcdefghijklmnop")
     'sk-abcdefghijklmnop'
     """
-    match = _KEY_FORM.search(text)
-    if match and _mixed(match.group()[3:], least=1):
-        return match.group()
+    for match in _KEY_FORM.finditer(text):
+        parts = _SEPARATOR.split(match.group())
+        if any(len(part) >= 16 or (len(part) >= 8 and _kinds(part) >= 2) for part in parts):
+            return match.group()
     for blob in _BLOB.findall(text):
-        if _mixed(blob, least=2) and "/" not in blob[:12]:
+        if any(len(part) >= 16 and _kinds(part) == 3 for part in _SEPARATOR.split(blob)):
             return str(blob)
     return ""
 
 
-def _mixed(text: str, least: int) -> bool:
-    """Whether letters and digits are mixed as in a key: no word, no model's name."""
-    kinds = (any(c.isdigit() for c in text), any(c.isupper() for c in text), any(c.islower() for c in text))
-    longest = max((len(part) for part in re.split(r"[-_.:/+=]", text)), default=0)
-    return sum(kinds) > least and longest >= 12 if least > 1 else sum(kinds) >= 1 and longest >= 8
+def _kinds(text: str) -> int:
+    """How many of digits, capitals and small letters are in it: in a word or a model's name they are rarely mixed."""
+    return any(c.isdigit() for c in text) + any(c.isupper() for c in text) + any(c.islower() for c in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -128,10 +129,11 @@ class Finding:
 
     def __str__(self) -> str:
         head = f"{self.place}: {_one_line(self.path)}: " if self.path else f"{self.place}: "
-        return f"{head}{_sentence(self.what)}{' ' + _sentence(self.right) if self.right else ''} [{self.grade}]"
+        return f"{head}{sentence(self.what)}{' ' + sentence(self.right) if self.right else ''} [{self.grade}]"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends in a sign of its own."""
     return text if text.endswith((".", "?", "!", ":")) else text + "."
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from labkit.config.body import adapts
+from labkit.config.body import TAKE_A_BUDGET, adapts
 from labkit.config.profiles import RENAMED
 from labkit.config.request import MODEL_ID
 from labkit.config.to_librechat import VERSION, scalar
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # What LibreChat sends unasked, and what its panel offers for every model.
 OFFERED = ("user", "stop", "frequency_penalty", "presence_penalty", "temperature", "max_tokens")
-_BUDGETS = ("plain", "budget", "mixed")  # families of Claude that take a budget of tokens for thinking
 KEY_VARIABLES = {"openrouter": "OPENROUTER_KEY"}  # OPENROUTER_API_KEY would reroute LibreChat's own OpenAI endpoint
 HEAD = f"""\
 # Eight providers for LibreChat. Your own copy is yours to change; `python lab.py config check FILE` looks at it.
@@ -70,7 +69,7 @@ def usable(provider: Provider) -> list[str]:
         model
         for model in living
         if MODEL_ID.fullmatch(model)
-        and (provider.id != "anthropic" or adapts(model) or provider.models[model].family in _BUDGETS)
+        and (provider.id != "anthropic" or adapts(model) or provider.models[model].family in TAKE_A_BUDGET)
     ]
 
 
@@ -105,7 +104,8 @@ def _endpoint(provider: Provider) -> Iterator[str]:
     yield f"      modelDisplayLabel: {scalar(provider.label)}"
     dropped = [] if native else refused(provider)
     if dropped:
-        yield f"      # {provider.label} refuses {' and '.join(dropped)}; LibreChat's names for them:"
+        told = "; by LibreChat's own names" if any(name in RENAMED for name in dropped) else ", and LibreChat sends it"
+        yield f"      # {provider.label} refuses {' and '.join(dropped)}{told}:"
         yield "      dropParams:"
         yield from (f"        - {scalar(RENAMED.get(name, name))}" for name in dropped)
     yield ""

@@ -103,7 +103,9 @@ def menu(config: Config) -> Menu:
             continue
         models = tuple(_models(endpoint.raw)) if visible else ()
         icon = str(endpoint.raw.get("iconURL") or "")
-        entries.append(Entry("endpoint", name, icon=icon, below=(*inner, *models)))
+        usual = str(endpoint.raw.get("modelDisplayLabel") or "AI")
+        told = f"answers as {usual}" if models and usual != name else ""
+        entries.append(Entry("endpoint", name, told, icon, below=(*inner, *models)))
     return Menu(tuple(entries), tuple(remarks))
 
 
@@ -134,6 +136,9 @@ def _models(raw: Mapping[str, Any]) -> list[Entry]:
     names = model_names(raw)
     models = raw.get("models")
     fetched = isinstance(models, dict) and models.get("fetch") is True
-    entries = [Entry("model", name, "" if label_of(raw, name) == name else f"answers as {label_of(raw, name)}")
-               for name in names]  # fmt: skip
+    usual = str(raw.get("modelDisplayLabel") or "AI")
+    labels = {name: label_of(raw, name) for name in names}
+    entries = [
+        Entry("model", name, "" if label in (name, usual) else f"answers as {label}") for name, label in labels.items()
+    ]
     return [*entries, *([Entry("model", "…", "and what the provider's own list has")] if fetched else [])]

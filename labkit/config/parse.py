@@ -116,6 +116,8 @@ def parse(text: str) -> Document:
         _bounded(root)
     except YamlError as error:
         error.position = min(error.position + shift, len(text))
+        if error.twice:
+            error.twice = error.twice[0], error.twice[1] + shift
         raise
     except RecursionError:
         raise YamlError("nesting is too deep", shift) from None
@@ -541,7 +543,8 @@ class Parser(Scalars):
             key.value = str(key.value)
         name = spelled(key.value)
         if name in node.value and name not in overridable:
-            self.fail("duplicated mapping key", position)
+            first = next((k.start for k, _ in node.pairs[:-1] if spelled(k.value) == name), position)
+            raise YamlError("duplicated mapping key", position, (name, first))
         node.value[name] = value.value
         overridable.discard(name)
 
