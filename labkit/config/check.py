@@ -51,11 +51,11 @@ def check(config: Config, facts: Facts | None = None, profile: str = "current") 
             facts = load()
         found = [
             *_schema(config),
-            *_start_up(config),
-            *_dropped(config),
+            *_some(config, _start_up(config)),
+            *_some(config, _dropped(config)),
             *_ignored(config, current),
-            *surprising(config, current),
-            *against_facts(config, facts, current),
+            *_some(config, surprising(config, current)),
+            *_some(config, against_facts(config, facts, current)),
             *_secrets(config),
         ]
     order = list(GRADES)
@@ -80,6 +80,16 @@ def _schema(config: Config) -> Iterator[Finding]:
             continue
         place = config.place(issue.path, key=issue.code == "unrecognized_keys")
         yield Finding("schema", issue.code.replace("_", "-"), place, *_worded(config, issue))
+
+
+def _some(config: Config, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The first MOST, and one that says that there are more: nobody mends more at a time."""
+    for number, finding in enumerate(findings):
+        if number == MOST:
+            what = "there are more findings of this grade"
+            yield Finding(finding.grade, "more", config.place(()), what, "Mend these first")
+            return
+        yield finding
 
 
 def _more(config: Config, grade: str, count: int) -> Finding:

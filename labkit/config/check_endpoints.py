@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from labkit.config.findings import Finding, did_you_mean
@@ -32,13 +32,14 @@ def surprising(config: Config, current: bool) -> Iterator[Finding]:
         yield from _version(config)
     yield from _all(config)
     seen: dict[str, Endpoint] = {}
+    names = dict.fromkeys((*BUILT_IN, *(e.name for e in config.endpoints if e.name)))
     for endpoint in config.endpoints:
         yield from _variables(config, endpoint)
         if current:
             yield from _dropped_params(config, endpoint)
             yield from _added_params(config, endpoint)
             yield from _definitions(config, endpoint)
-        yield from _titles(config, endpoint)
+        yield from _titles(config, endpoint, names)
         yield from _models(config, endpoint)
         if endpoint.name is not None and endpoint.name in seen:
             first = config.place(seen[endpoint.name].keys).line
@@ -185,13 +186,12 @@ def _definitions(config: Config, endpoint: Endpoint) -> Iterator[Finding]:
             yield _found(config, endpoint, at, "default-max-tokens", what, "Put maxTokens into addParams", key=True)
 
 
-def _titles(config: Config, endpoint: Endpoint) -> Iterator[Finding]:
+def _titles(config: Config, endpoint: Endpoint, names: Mapping[str, None]) -> Iterator[Finding]:
     if endpoint.kept and "titleConvo" not in endpoint.raw and config.builtin("all") is None:
         what = "titles are on: each new conversation sends a second request"
         model = "" if endpoint.titleModel else ", and set titleModel if you leave it on"
         yield _found(config, endpoint, (), "titles-on", what, f"Write titleConvo: false to turn them off{model}")
     other = endpoint.titleEndpoint
-    names = [*BUILT_IN, *(e.name for e in config.endpoints if e.name)]
     if other and other not in names:
         what = f"there is no endpoint {other!r} for the titles"
         yield _found(config, endpoint, ("titleEndpoint",), "no-such-endpoint", what, did_you_mean(other, names))

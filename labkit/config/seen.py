@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labkit.keys import scrub
+
 if TYPE_CHECKING:
     from labkit.wire import Exchange
 
@@ -39,6 +41,19 @@ class Seen:
         lines = [f"A LibreChat user sees: {shown}", f"The server said: {self.body or '(nothing)'}"]
         lines.append(f"LibreChat sends it {self.sent} time{'s' if self.sent > 1 else ''}.")
         return "\n".join([*lines, *([self.remark] if self.remark else [])])
+
+    def _repr_html_(self) -> str:
+        from labkit.view.html import card, folded, join, note, table
+
+        shown = f"{WRAP}An error occurred while processing the request: {self.message}" if self.message else "no error"
+        times = f"{self.sent} time{'s' if self.sent > 1 else ''}"
+        rows = [
+            ("a LibreChat user sees", shown),
+            ("the server said", folded(self.body or "(nothing)", 800)),
+            ("LibreChat sends it", times),
+        ]
+        parts = [table(rows), *([note(self.remark)] if self.remark else [])]
+        return scrub(card("What becomes of the answer in LibreChat", join(parts), "bad" if self.message else "plain"))
 
 
 def seen(source: Any) -> Seen:
