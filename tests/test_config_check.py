@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,6 +163,28 @@ def test_a_key_in_a_strange_place_is_not_shown_either(key: str, text: str) -> No
 @pytest.mark.parametrize("word", ["ollama", "none", "sk-xxxx", "your-api-key", "user_provided", "${A}", "lm-studio"])
 def test_a_word_that_is_no_key_is_not_called_one(word: str) -> None:
     assert "literal-key" not in found(endpoint(f'apiKey: "{word}"'))
+
+
+def test_the_findings_show_themselves_and_say_each_grade_in_plain_words() -> None:
+    findings = config.loads(endpoint("apikey: x", "models: {}", "titleMessageRole: user"), "mine.yaml").check(FACTS)
+    told, shown = str(findings), findings._repr_html_()
+    for text in (told, shown):
+        assert "mine.yaml: LibreChat accepts it; " in text
+        assert "dropped" in text
+        assert "without a word" in text
+    assert "ignored (2): the key has no effect" in told
+    assert findings.amiss
+    assert not config.loads(endpoint("titleConvo: false", "dropParams: [user]")).check(FACTS).amiss
+    several = config.loads(TOP + "endpoints: {custom: [" + "{name: a}, " * 400 + "]}\n").check(FACTS)
+    assert len(several.grade("dropped")) == 201
+    assert "there are more findings" in str(several)
+
+
+def test_the_fuzz_finds_no_traceback() -> None:
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, str(root / "benchmarks" / "config_fuzz.py"), "400", "--seed", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 # --- edits --------------------------------------------------------------------------------------------------------

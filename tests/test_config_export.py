@@ -385,7 +385,7 @@ def test_the_menu_shows_specs_by_order_groups_and_icons() -> None:
         "Note: Model specs hide the endpoints' own menu; `interface: {modelSelect: true}` brings it back.",
     ]
     shown = str(config.loads(MENU + "interface: {modelSelect: true}\n").menu())
-    assert "  · qwen3  (answers as Groq)" in shown
+    assert "  · qwen3\n" in shown  # answers under the endpoint's own label, which is not said again
     assert "  · gpt-4o  (answers as GPT-4o)" in shown
     assert "nobody may use anything but" in str(
         config.loads(MENU.replace("  list:", "  enforce: true\n  list:")).menu()

@@ -56,10 +56,17 @@ class Menu:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from labkit.view.html import card, join, note, pre
+        from labkit.view.html import card, details, join, note, pre
 
-        text = "\n".join(line for entry in self.entries for line in entry.lines())
-        return scrub(card("The menu in LibreChat", join([pre(text or "(an empty menu)"), *map(note, self.remarks)])))
+        parts = []
+        for entry in self.entries:
+            if any(one.kind == "model" for one in entry.below):  # closed until it is clicked, as in LibreChat
+                head, *below = entry.lines()
+                parts.append(details(head.removeprefix("▸ "), pre("\n".join(below))))
+            else:
+                parts.append(pre("\n".join(entry.lines())))
+        parts = parts or [pre("(an empty menu)")]
+        return scrub(card("The menu in LibreChat", join([*parts, *map(note, self.remarks)])))
 
 
 def menu(config: Config) -> Menu:

@@ -62,18 +62,15 @@ class Findings(tuple[Finding, ...]):
     def _repr_html_(self) -> str:
         from labkit.view.html import badge, card, join, note, table
 
-        rows = [
-            (finding.line, finding.path, badge(finding.grade, _TONES[finding.grade]), _told(finding))
-            for finding in self
-        ]
+        rows = [(finding.line, badge(finding.grade, _TONES[finding.grade]), _told(finding)) for finding in self]
         legend = [note(f"{word}: {told}") for word, told in GRADES.items() if self.grade(word)]
-        body = [table(rows, ("line", "where", "grade", "what, and what would be right"), numbers=[0])] if rows else []
+        body = [table(rows, ("line", "grade", "where, what, and what would be right"), numbers=[0])] if rows else []
         tone = "bad" if self.amiss else "warn" if self else "good"
-        return card(f"{self.verdict} ({self.profile})", join([*body, *legend]), tone)
+        return card(f"{self.verdict} · {self.profile}", join([*body, *legend]), tone)
 
 
 def _told(finding: Finding) -> Html:
-    from labkit.view.html import Html, escape, join
+    from labkit.view.html import Html, join
 
-    right = join([Html("<br>"), escape(sentence(finding.right))]) if finding.right else ""
-    return join([escape(sentence(finding.what)), right])
+    sentences = (finding.path, *(sentence(text) for text in (finding.what, finding.right) if text))
+    return join([text for text in sentences if text], Html("<br>"))

@@ -43,16 +43,11 @@ class Seen:
         return "\n".join([*lines, *([self.remark] if self.remark else [])])
 
     def _repr_html_(self) -> str:
-        from labkit.view.html import card, folded, join, note, table
+        from labkit.view.html import card, folded, join, note, pre
 
         shown = f"{WRAP}An error occurred while processing the request: {self.message}" if self.message else "no error"
-        times = f"{self.sent} time{'s' if self.sent > 1 else ''}"
-        rows = [
-            ("a LibreChat user sees", shown),
-            ("the server said", folded(self.body or "(nothing)", 800)),
-            ("LibreChat sends it", times),
-        ]
-        parts = [table(rows), *([note(self.remark)] if self.remark else [])]
+        parts = [note("A LibreChat user sees:"), pre(shown), note("The server said:"), folded(self.body or "(nothing)")]
+        parts.append(note(f"LibreChat sends it {self.sent} time{'s' if self.sent > 1 else ''}. {self.remark}"))
         return scrub(card("What becomes of the answer in LibreChat", join(parts), "bad" if self.message else "plain"))
 
 
