@@ -166,12 +166,13 @@ def test_a_word_that_is_no_key_is_not_called_one(word: str) -> None:
 
 
 def test_the_findings_show_themselves_and_say_each_grade_in_plain_words() -> None:
-    findings = config.loads(endpoint("apikey: x", "models: {}", "titleMessageRole: user"), "mine.yaml").check(FACTS)
+    text = TOP + "endpoints: {custom: [{name: A, apikey: x, titleMessageRole: user}]}\n"
+    findings = config.loads(text, "mine.yaml").check(FACTS)
     told, shown = str(findings), findings._repr_html_()
-    for text in (told, shown):
-        assert "mine.yaml: LibreChat accepts it; " in text
-        assert "dropped" in text
-        assert "without a word" in text
+    for form in (told, shown):
+        assert "mine.yaml: LibreChat accepts it; " in form
+        assert "dropped" in form
+        assert "without a word" in form
     assert "ignored (2): the key has no effect" in told
     assert findings.amiss
     assert not config.loads(endpoint("titleConvo: false", "dropParams: [user]")).check(FACTS).amiss
