@@ -51,7 +51,7 @@ class Difference:
 
         rows = [(line.where, line.first, line.second) for line in self.lines]
         rows.append(("bytes of the body", f"{len(self.first):,}", f"{len(self.second):,}"))
-        return scrub(card("What differs", table(rows, ("where", "first", "second"))))
+        return scrub(card("What differs", table(rows, ("where", "without", "with"))))
 
 
 def diff(config: Config, with_: Any, without: Any, **options: Any) -> Difference:

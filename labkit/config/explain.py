@@ -96,11 +96,14 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from labkit.view.html import card, details, join, note, pre, table
+        from labkit.view.html import Html, card, details, join, note, pre, table
 
-        rows = [(r.field, r.declared or "not declared", r.leaves, r.why) for r in self.rows]
+        rows = [
+            (r.field, r.declared or "not declared", join([one for one in (r.leaves, r.why) if one], Html("<br>")))
+            for r in self.rows
+        ]
         parts: list[str] = [note(self.refused)] if self.refused else []
-        parts.append(table(rows, ("field", "declared", "leaves", "why")))
+        parts.append(table(rows, ("field", "declared", "what leaves, and why")))
         parts += [details(name, pre(request_text(request))) for name, request in self._requests()]
         return self._clean(card(f"{self.endpoint} · {self.profile.name}", join(parts)))
 
