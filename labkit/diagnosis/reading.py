@@ -18,8 +18,32 @@ from labkit.keys import scrub
 from labkit.wire import Exchange, Headers, sse_events
 
 LONGEST_TEXT = 20_000  # characters of an error that are read; a page of HTML says what it is much earlier
-_CODE_NAMES = ("code", "type", "status", "error_code", "error_type", "__type", "reason", "errorCode", "quotaId")
-_TEXT_NAMES = ("message", "error_msg", "msg", "detail", "details", "error", "raw", "title", "description", "errors")
+_CODE_NAMES = (
+    "code",
+    "type",
+    "status",
+    "error_code",
+    "error_type",
+    "__type",
+    "reason",
+    "errorCode",
+    "quotaId",
+    "blockReason",
+)
+_TEXT_NAMES = (
+    "message",
+    "error_msg",
+    "msg",
+    "detail",
+    "details",
+    "error",
+    "raw",
+    "title",
+    "description",
+    "errors",
+    "status_msg",
+    "reason_phrase",
+)
 _STATUS = re.compile(
     r"(?:status(?:[ _]?code)?\s*(?:is|of)?[\"':=\s]*|(?:error|code)[:\s]*|HTTP(?:/[\d.]+)?\s+|code[\"']?\s*[:=]\s*)"
     r"([1-5]\d\d)\b"
@@ -214,6 +238,14 @@ def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
         text = "".join(_text(b.get("text")) for b in blocks if b.get("type") == "text")
         thought = "".join(_text(b.get("thinking")) for b in blocks)
         return _answered(text, thought, body.get("stop_reason"), [b for b in blocks if b.get("type") == "tool_use"])
+    if isinstance(body.get("candidates"), list):  # Gemini's own API
+        first = next((c for c in body["candidates"] if isinstance(c, dict)), None)
+        if first is None:
+            return {"is_answer": True, "content": None}
+        pieces = _list(_dict(first.get("content")).get("parts"))
+        text = "".join(_text(p.get("text")) for p in pieces if not p.get("thought"))
+        calls = [p for p in pieces if "functionCall" in p]
+        return _answered(text, "", first.get("finishReason"), calls)
     if isinstance(body.get("message"), dict):
         said = body["message"]
         finish, calls = body.get("done_reason"), _list(said.get("tool_calls"))
@@ -227,7 +259,14 @@ def _answered(content: str, reasoning: str, finish: Any, calls: list[dict[str, A
 
 
 def _is_error(body: dict[str, Any]) -> bool:
-    return bool(body.get("error")) or body.get("type") == "error" or body.get("object") in ("error", "Error")
+    """Whether a body is an error whatever its status says: several providers tell of a refusal inside a 200."""
+    if body.get("error") or body.get("type") == "error" or body.get("object") in ("error", "Error"):
+        return True
+    if body.get("choices") or body.get("candidates") or body.get("content") or body.get("data"):
+        return False
+    words = any(isinstance(body.get(name), str) and body[name] for name in ("message", "msg", "error_msg", "detail"))
+    told = _dict(body.get("base_resp")).get("status_code") or _dict(body.get("promptFeedback")).get("blockReason")
+    return bool(told) or body.get("success") is False or (words and bool(body.get("code") or body.get("error_code")))
 
 
 def _error_words(body: Any) -> tuple[str, tuple[str, ...], str]:
@@ -291,8 +330,9 @@ def _looks_html(text: str, content_type: str) -> bool:
 
 
 def _of_page(text: str) -> str:
-    title = re.search(r"<(?:title|h1)[^>]*>(.*?)</(?:title|h1)>", text, re.IGNORECASE | re.DOTALL)
-    return f"a page of HTML: {' '.join(title.group(1).split())}" if title else "a page of HTML"
+    said = (re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", text, re.IGNORECASE | re.DOTALL) for tag in ("title", "h1", "pre"))
+    words = dict.fromkeys(" ".join(found.group(1).split())[:200] for found in said if found)
+    return f"a page of HTML: {'; '.join(words)}" if words else "a page of HTML"
 
 
 def _lines_of(text: str) -> list[dict[str, Any]]:
