@@ -2,9 +2,10 @@
 
     python benchmarks/diagnosis.py [--wrong]
 
-Two lists in tests/data, each row with the thread it comes from. reported_failures.yaml is in two halves, told apart by the last bit
-of the SHA-256 of the source: rules were tuned on one of them only, and the figures of the other, `unseen`, are the ones to believe.
-public_failures.yaml is older: rows known when the rules were made, and rows put aside until afterwards.
+Two lists in tests/data, each row with the thread it comes from. reported_failures.yaml is in two halves, told apart by
+the last bit of the SHA-256 of the source: single rules were tuned on one of them only, so the figures of the other,
+`unseen`, are the ones to believe. (The general signs, those below 74 points, were written by somebody who had collected
+both halves.) public_failures.yaml is older: rows known when the rules were made, and rows put aside until afterwards.
 'confidently wrong' counts causes named as likely and not right; 'honestly unknown' no cause named where there is one.
 """
 
@@ -43,13 +44,13 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{self.first} of {self.rows} right first ({self.first / max(self.rows, 1):.0%}), {self.in_three} among the first three, "
-            f"{self.confidently_wrong} confidently wrong, {self.unknown} honestly unknown"
+            f"{self.first} of {self.rows} right first ({self.first / max(self.rows, 1):.0%}), "
+            f"{self.in_three} among the first three, {self.confidently_wrong} confidently wrong, {self.unknown} honestly unknown"
         )
 
 
 def halves(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows that rules may be tuned on, and those that they may not: by the last bit of the SHA-256 of the source."""
+    """The rows that rules may be tuned on, and those that they may not, by the last bit of the source's SHA-256."""
     found: dict[str, list[Row]] = {"tuned": [], "unseen": []}
     for row in rows:
         last = hashlib.sha256(row["source"].encode()).digest()[-1]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labkit.session import Lab as Lab
     from labkit.view.anatomy import show as show
     from labkit.view.curl import curl as curl
+    from labkit.view.diff import diff as diff
 
 __version__ = "0.1.0"
 
@@ -25,10 +26,11 @@ _HOME = {
     "Lab": "labkit.session",
     "curl": "labkit.view.curl",
     "diagnose": "labkit.diagnosis",
+    "diff": "labkit.view.diff",
     "retry": "labkit.retries",
     "show": "labkit.view.anatomy",
 }
-__all__ = ["Lab", "__version__", "curl", "diagnose", "retry", "show"]
+__all__ = ["Lab", "__version__", "curl", "diagnose", "diff", "retry", "show"]
 
 
 def __getattr__(name: str) -> Any:

@@ -81,7 +81,7 @@ class Lab:
         self._server = _server(self._facts, self._clock, _pace(pace), seed, tier, credit_usd)
         from labkit.wire import ExchangeLog
 
-        self._log = ExchangeLog(html=_log_html)
+        self._log = ExchangeLog(html=_log_html, cost=self._cost)
         self._announced: set[str] = set()
         print(self._greeting(), file=sys.stdout)
 
@@ -360,6 +360,14 @@ class Lab:
             )
         return Reserved(held, model)
 
+    def _cost(self, exchange: Exchange) -> Decimal | None:
+        """What a call costs at the price of its provider and model; None when that is not known."""
+        usage = exchange.usage
+        if exchange.provider not in self._facts or not (usage.keys() & {"prompt_tokens", "input_tokens"}):
+            return None
+        model = self._facts[exchange.provider].models.get(exchange.model)
+        return usage_usd(model, usage, self._clock) if model is not None else None
+
     def _settle(self, exchange: Exchange, reserved: Reserved | None) -> None:
         if reserved is None:
             return
@@ -471,10 +479,10 @@ def _pace(value: str | None) -> Pace:
     return cast(Pace, chosen)
 
 
-def _log_html(exchanges: Sequence[Exchange]) -> str:
+def _log_html(exchanges: Sequence[Exchange], costs: Sequence[Decimal | None]) -> str:
     from labkit.view import log_html  # loaded when a log is shown: starting does without it
 
-    return log_html(exchanges)
+    return log_html(exchanges, costs)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

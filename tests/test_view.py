@@ -243,7 +243,7 @@ def test_a_long_body_is_cut_in_plain_text_only_and_says_so() -> None:
     assert 'more characters: print(show(…, body="all"))' in str(show(answer))
     assert AWKWARD["long"] in str(show(answer, body="all"))
     assert AWKWARD["long"][:1000] in Seen(show(answer)._repr_html_()).text
-    assert Seen(show(answer)._repr_html_()).text.count("word") == 20_000
+    assert Seen(show(answer)._repr_html_()).text.count("word") >= 20_000  # the field's note quotes some of them
 
 
 def test_a_megabyte_is_shown_whole_and_inert() -> None:

@@ -7,10 +7,12 @@ import copy
 import gzip
 import json
 import pickle
+import re
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -32,6 +34,7 @@ from labkit.wire import (
 )
 from labkit.wire.bodies import text_of
 from labkit.wire.capture import is_loopback, whereabouts
+from labkit.wire.log import first_token_s
 
 KEY = "sk-live-A1b2C3d4E5f6G7h8fcc2"
 CHAT = {"model": "m-1", "messages": [{"role": "user", "content": "Grüße 😀"}]}
@@ -573,9 +576,11 @@ def test_a_log_is_a_list_of_exchanges() -> None:
 def test_a_log_shows_as_text_and_as_a_data_frame() -> None:
     lines = str(some_log()).splitlines()
     assert lines[0].split() == [
-        "call", "place", "provider", "model", "status", "tokens_in", "tokens_out", "first_byte", "total", "state",
+        "call", "time", "place", "provider", "model", "status", "tokens_in", "tokens_out", "cost_usd",
+        "first_byte", "first_token", "total", "state",
     ]  # fmt: skip
-    assert lines[1].split() == ["0", "local", "deepseek", "m-1", "200", "3", "5", "-", "-", "complete"]
+    row = ["0", "-", "local", "deepseek", "m-1", "200", "3", "5", "-", "-", "-", "-", "complete"]
+    assert lines[1].split() == row
     assert lines[2].split()[-1] == "ConnectError"
     frame = some_log().table()
     assert frame.loc[0, ["provider", "status", "tokens_out"]].tolist() == ["deepseek", 200, 5]
@@ -584,7 +589,44 @@ def test_a_log_shows_as_text_and_as_a_data_frame() -> None:
 
 def test_a_notebook_shows_the_table_that_the_log_was_given() -> None:
     assert ExchangeLog()._repr_html_() is None
-    assert ExchangeLog(html=lambda exchanges: f"<b>{len(exchanges)}</b>")._repr_html_() == "<b>0</b>"
+    assert ExchangeLog(html=lambda calls, costs: f"<b>{len(calls)}{len(costs)}</b>")._repr_html_() == "<b>00</b>"
+
+
+def test_a_log_asks_for_the_cost_of_each_call() -> None:
+    log = ExchangeLog(cost=lambda exchange: Decimal("0.00000123") if exchange.status else None)
+    for exchange in some_log():
+        log.add(exchange)
+    assert "1.2e-06" in str(log)
+    assert log.table()["cost_usd"].tolist()[0] == pytest.approx(1.23e-6)
+    assert log.table()["cost_usd"].isna().tolist() == [False, True]
+
+
+def test_the_first_token_is_the_first_event_that_brings_text() -> None:
+    exchange = Exchange.of(httpx.Response(200, headers={"content-type": "text/event-stream"}, content=b""))
+    opening, text = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n', b'data: {"choices": [{"delta": '
+    exchange._parts = [(0.1, b": keep-alive\n\n"), (0.2, opening), (0.3, text), (0.5, b'{"content": "Hi"}}]}\n\n')]
+    assert first_token_s(exchange) == 0.5
+    thinking = b'data: {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "Hm"}}\n\n'
+    exchange._parts = [(0.4, thinking)]
+    assert first_token_s(exchange) == 0.4
+    exchange._parts = [(0.1, b"data: [DONE]\n\n")]
+    assert first_token_s(exchange) is None
+
+
+def test_each_call_is_told_to_standard_logging_and_failures_as_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    usage = {"usage": {"prompt_tokens": 3, "completion_tokens": 5}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429 if "late" in request.url.path else 200, json=usage)
+
+    with caplog.at_level("INFO", logger="labkit.wire"):
+        with httpx.Client(transport=RecordingTransport(httpx.MockTransport(answer))) as client:
+            client.get("http://127.0.0.1/soon")
+            client.get("http://127.0.0.1/late")
+    soon, late = caplog.records
+    assert (soon.levelname, late.levelname) == ("INFO", "WARNING")
+    assert re.fullmatch(r"GET http://127\.0\.0\.1/soon → 200 in \d\.\d{3} s, 3 tokens in, 5 out", soon.getMessage())
+    assert late.exchange.status == 429  # type: ignore[attr-defined]
 
 
 def test_many_threads_may_add_at_once() -> None:

@@ -98,7 +98,16 @@ def load(moment: datetime | str | None = None, folder: Path | None = None) -> Fa
 
 
 def load_file(path: Path, moment: datetime) -> Provider:
-    """One provider's facts as of `moment`."""
+    """One provider's facts as of `moment`; frozen, so that a file that did not change is read once."""
+    try:
+        known = path.stat()
+    except OSError:
+        return _read(path, moment, ())
+    return _read(path, moment, (known.st_mtime_ns, known.st_size))
+
+
+@lru_cache(maxsize=128)
+def _read(path: Path, moment: datetime, _: tuple[int, ...]) -> Provider:
     document = read_yaml(path)
     raw = document.data
     if not isinstance(raw, dict):

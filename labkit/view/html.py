@@ -94,6 +94,45 @@ def details(summary: object, body: str) -> Html:
     )
 
 
+def beside(blocks: Iterable[str], least_px: int = 380) -> Html:
+    """Blocks side by side where there is room for each to be `least_px` wide, else one below the other."""
+    cells = "".join(
+        f'<div style="flex-grow: 1; flex-shrink: 1; flex-basis: {least_px}px; min-width: 0; margin-right: 16px">'
+        f"{block}</div>"
+        for block in blocks
+    )
+    return Html(f'<div style="display: flex; flex-wrap: wrap; width: 100%">{cells}</div>')
+
+
+def opening(rows: Iterable[tuple[Sequence[object], str]], head: Sequence[object], widths: Sequence[int]) -> Html:
+    """A table of rows that open when clicked: (cells, the markup beneath them). widths: of the columns, in px.
+
+    Works without a script: each row is a block that is closed at first.
+    """
+    across = "display: flex; align-items: baseline; font-size: 12px; padding: 2px 0"
+
+    def line(cells: Sequence[object], weight: str) -> str:
+        return "".join(
+            f'<span style="flex-grow: 0; flex-shrink: 0; flex-basis: {width}px; font-weight: {weight}; '
+            f'padding: 0 8px 0 0; overflow-wrap: break-word; min-width: 0">{escape(cell)}</span>'
+            for cell, width in zip(cells, widths, strict=True)
+        )
+
+    top = f'<div style="{across}; margin-left: 16px">{line(head, "bold")}</div>'
+    body = "".join(
+        f'<details style="border-top: 1px solid #8c8c8c55"><summary style="cursor: pointer">'
+        f'<span style="{across}; display: inline-flex">{line(cells, "normal")}</span></summary>'
+        f'<div style="padding: 4px 0 8px 16px">{inner}</div></details>'
+        for cells, inner in rows
+    )
+    return Html(f'<div style="overflow-x: auto"><div style="min-width: {sum(widths) + 16}px">{top}{body}</div></div>')
+
+
+def indented(body: str) -> Html:
+    """Markup moved to the right, as what belongs to the line above it."""
+    return Html(f'<div style="padding-left: 12px">{body}</div>')
+
+
 def folded(text: str, at: int = 4000) -> Html:
     """`pre`, of which what goes beyond `at` characters is closed until clicked. Nothing is left out."""
     if len(text) <= at:

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from labkit.keys import scrub
 from labkit.wire.exchange import Exchange
+from labkit.wire.sse import timed_events
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    *("call", "place", "provider", "model", "status"),
-    *("tokens_in", "tokens_out", "first_byte_s", "total_s", "state"),
+    *("call", "time", "place", "provider", "model", "status"),
+    *("tokens_in", "tokens_out", "cost_usd", "first_byte_s", "first_token_s", "total_s", "state"),
 )
+Cost = Callable[[Exchange], "Decimal | None"]
 
 
 class ExchangeLog(Sequence[Exchange]):
     """A list of exchanges that several threads may add to: `log[-1]`, `len(log)`, `for exchange in log`.
 
-    html: makes the table that a notebook shows (given by whoever puts the lab together); without it a notebook
-    shows the plain one.
+    html: makes the table that a notebook shows, given the exchanges and their costs (by whoever puts the lab
+        together); without it a notebook shows the plain one.
+    cost: what a call costs at its provider's price, in USD; None where that is not known.
     """
 
-    def __init__(self, html: Callable[[Sequence[Exchange]], str] | None = None) -> None:
+    def __init__(
+        self,
+        html: Callable[[Sequence[Exchange], Sequence[Decimal | None]], str] | None = None,
+        cost: Cost | None = None,
+    ) -> None:
         self._exchanges: list[Exchange] = []
         self._lock = threading.Lock()
-        self._html = html
+        self._html, self._cost = html, cost
+
+    def cost_usd(self, exchange: Exchange) -> Decimal | None:
+        """What a call costs at its provider's price, whether it was paid (live) or not (local); None when unknown."""
+        return self._cost(exchange) if self._cost is not None else None
 
     def add(self, exchange: Exchange) -> None:
         """Put an exchange at the end; it may still be open."""
@@ -42,10 +56,17 @@ class ExchangeLog(Sequence[Exchange]):
             self._exchanges.clear()
 
     def table(self) -> pd.DataFrame:
-        """One row an exchange, as a DataFrame: see `COLUMNS`; times in seconds, unknown is NaN or None."""
+        """One row an exchange, as a DataFrame: see `COLUMNS`; times in seconds, unknown is NaN or None.
+
+        time: when the call began, UTC.  cost_usd: at the provider's price; a call that stayed on this machine was
+        free.  first_byte_s: until the answer's headers.  first_token_s: of a stream, until its first text.
+        """
         import pandas as pd
 
-        return pd.DataFrame([row_of(number, exchange) for number, exchange in enumerate(self)], columns=list(COLUMNS))
+        return pd.DataFrame(self._rows(), columns=list(COLUMNS))
+
+    def _rows(self) -> list[dict[str, object]]:
+        return [row_of(number, exchange, self.cost_usd(exchange)) for number, exchange in enumerate(self)]
 
     def har(self) -> dict[str, Any]:
         """The log as a HAR 1.2 object."""
@@ -79,7 +100,7 @@ class ExchangeLog(Sequence[Exchange]):
         if not len(self):
             return "no calls yet: send one with lab.client(...)"
         rows = [[column.removesuffix("_s") for column in COLUMNS]]
-        rows += [[_cell(name, value) for name, value in row_of(n, exchange).items()] for n, exchange in enumerate(self)]
+        rows += [[_cell(name, value) for name, value in row.items()] for row in self._rows()]
         widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return scrub("\n".join(lines))
@@ -87,24 +108,62 @@ class ExchangeLog(Sequence[Exchange]):
     __repr__ = __str__
 
     def _repr_html_(self) -> str | None:
-        return self._html(list(self)) if self._html is not None else None
+        exchanges = list(self)
+        return self._html(exchanges, [self.cost_usd(each) for each in exchanges]) if self._html is not None else None
 
 
-def row_of(number: int, exchange: Exchange) -> dict[str, object]:
+def row_of(number: int, exchange: Exchange, cost_usd: Decimal | None = None) -> dict[str, object]:
     """What a table says of one exchange, by `COLUMNS`; None is unknown."""
     tokens_in, tokens_out = exchange.tokens
+    began = exchange.started_at
     return {
         "call": number,
+        "time": datetime.fromtimestamp(began, UTC) if began is not None else None,
         "place": exchange.place,
         "provider": exchange.provider,
         "model": exchange.model,
         "status": exchange.status,
         "tokens_in": tokens_in,
         "tokens_out": tokens_out,
+        "cost_usd": float(cost_usd) if cost_usd is not None else None,
         "first_byte_s": exchange.timings.first_byte_s,
+        "first_token_s": first_token_s(exchange),
         "total_s": exchange.timings.total_s,
         "state": exchange.error.kind if exchange.error else exchange.state,
     }
+
+
+def first_token_s(exchange: Exchange) -> float | None:
+    """Seconds from the start of a streamed call until its first piece of text, working or tool call was here.
+
+    None for an answer that is no stream, whose times were not recorded, or in which nothing came.
+    """
+    if exchange.response is None or not exchange.chunks:
+        return None
+    if exchange.response.is_stream:
+        return next((t_s for t_s, event in timed_events(exchange.chunks) if _holds_text(event.data)), None)
+    if "ndjson" in exchange.response.headers.get("content-type"):
+        return next((t_s for t_s, part in exchange.chunks if any(map(_holds_text, _lines(part)))), None)
+    return None
+
+
+def _lines(part: bytes) -> list[str]:
+    return part.decode("utf-8", "replace").splitlines()
+
+
+def _holds_text(data: str) -> bool:
+    """Whether an event's JSON brings a piece of the answer, in any of the dialects."""
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(said, dict):
+        return False
+    choices = said.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    holders = (first.get("delta"), first.get("message"), said.get("delta"), said.get("message"), first, said)
+    names = ("content", "text", "reasoning", "reasoning_content", "thinking", "tool_calls", "partial_json", "response")
+    return any(isinstance(holder, dict) and any(holder.get(name) for name in names) for holder in holders)
 
 
 def seconds(value_s: float | None) -> str:
@@ -121,4 +180,8 @@ def seconds(value_s: float | None) -> str:
 def _cell(name: str, value: object) -> str:
     if name.endswith("_s"):
         return seconds(value) if isinstance(value, float) else "-"
+    if isinstance(value, datetime):
+        return f"{value:%H:%M:%S}"
+    if name == "cost_usd" and isinstance(value, float):
+        return f"{value:.2g}" if value < 0.0001 and value else f"{value:.6f}".rstrip("0").rstrip(".")
     return "-" if value is None or value == "" else "".join(c if c.isprintable() else "?" for c in str(value))

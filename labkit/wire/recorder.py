@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ from labkit.wire.capture import (
     whereabouts,
 )
 from labkit.wire.exchange import Exchange, Timings
+
+logger = logging.getLogger("labkit.wire")
 
 
 class Recorder:
@@ -139,6 +142,8 @@ class Recorder:
         exchange.state = state
         self._keys.clear()
         self._secret = None
+        if logger.isEnabledFor(logging.INFO):
+            _tell(exchange)
         if self._settle is not None:
             self._settle(exchange)
 
@@ -151,6 +156,23 @@ class Recorder:
     def _took(self, what: str) -> float | None:
         start, end = self._marks.get(f"{what}.started"), self._marks.get(f"{what}.complete")
         return None if start is None or end is None else end - start
+
+
+def _tell(exchange: Exchange) -> None:
+    """One record a call for whoever listens to `labkit.wire`: a warning when it failed. The exchange goes with it."""
+    answer, (tokens_in, tokens_out) = exchange.response, exchange.tokens
+    came = str(answer.status) if answer is not None else str(exchange.error or "no answer")
+    counted = f", {tokens_in} tokens in, {tokens_out} out" if tokens_in is not None else ""
+    broke = f", {exchange.error}" if answer is not None and exchange.error is not None else ""
+    state = f", {exchange.state}" if exchange.state == "cut" else ""
+    failed = answer is None or answer.status >= 400 or exchange.state == "cut"
+    logger.log(
+        logging.WARNING if failed else logging.INFO,
+        "%s %s → %s in %.3f s%s%s%s",
+        *(exchange.request.method, exchange.request.url, came, exchange.timings.total_s or 0.0),
+        *(counted, state, broke),
+        extra={"exchange": exchange},
+    )
 
 
 def _forget_frames(error: BaseException) -> None:
