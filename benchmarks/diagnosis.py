@@ -45,7 +45,8 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"{self.first} of {self.rows} right first ({self.first / max(self.rows, 1):.0%}), "
-            f"{self.in_three} among the first three, {self.confidently_wrong} confidently wrong, {self.unknown} honestly unknown"
+            f"{self.in_three} among the first three, {self.confidently_wrong} confidently wrong, "
+            f"{self.unknown} honestly unknown"
         )
 
 
