@@ -33,6 +33,8 @@ BROKEN = (
     *("ReadTimeout", "WriteTimeout", "ReadError", "WriteError", "RemoteProtocolError", "APITimeoutError", "Timeout"),
     *("ConnectionError", "ConnectionResetError", "TimeoutError"),
 )
+BEGUN = re.compile("complete (message )?body|incomplete (chunked )?read|IncompleteRead|ChunkedEncoding", re.IGNORECASE)
+"""By these words httpx, urllib3 and aiohttp say that a connection broke in the middle of an answer."""
 LASTING = {  # causes that waiting does not cure, though their status may say 429 or 500
     "no_credit": "the account has no money left, and waiting does not bring any",
     "above_minute_budget": "this one request is larger than a whole minute's tokens",
@@ -181,7 +183,7 @@ def _of_failure(error: BaseException, reading: Reading, idempotent: bool) -> Ver
         return Verdict(True, f"{name}: nothing was sent")
     if not names & set(BROKEN):
         return Verdict(False, f"{name} is nothing that passes")
-    if getattr(reading.exchange, "response", None) is not None:
+    if getattr(reading.exchange, "response", None) is not None or BEGUN.search(reading.failure):
         return Verdict(False, "the answer had begun: part of it may have been shown or used already")
     if not idempotent:
         return Verdict(False, f"{name}: the server may have done the work, and twice would do harm")

@@ -29,7 +29,7 @@ HOSTILE = {
     "svg": "<svg onload=\"window.harmed = 'svg'\"></svg><iframe src='javascript:parent.harmed=1'></iframe>",
     "breakout": "</pre></div></details></td></table><style>*{display:none}</style>",
     "attribute": "\" onmouseover=\"window.harmed = 'attribute'\" style=\"position:fixed",
-    "markdown": "[click](javascript:harmed=1) ![x](http://127.0.0.1:9/x.png) **bold** <a href='javascript:harmed=1'>a</a>",
+    "markdown": "[click](javascript:harmed=1) ![x](http://127.0.0.1:9/x.png) **b** <a href='javascript:harmed=1'>a</a>",
     "ansi": "\x1b[31mred\x1b[0m \x1b]8;;http://127.0.0.1:9/\x07link\x1b]8;;\x07",
     "override": "user\u202etxt.exe\u2066 hidden \u2069 end",
     "math": "$$\\href{javascript:harmed=1}{x}$$ \\(\\unicode{x41}\\)",
@@ -47,7 +47,8 @@ SHOWN = {
     "diagnose": "from IPython.display import display\n"
     "for text in HOSTILE.values():\n    display(diagnose(answer('rate limit ' + text, 429)))",
     "log": "from IPython.display import HTML, display\n"
-    "display(HTML(log_html([Exchange.of(answer(text, status)) for text in HOSTILE.values() for status in (200, 400)])))",
+    "calls = [Exchange.of(answer(text, status)) for text in HOSTILE.values() for status in (200, 400)]\n"
+    "display(HTML(log_html(calls)))",
     "megabyte": "show(answer(' '.join(HOSTILE.values()) * 2000))",
 }
 HARM = """() => {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import string
 import subprocess
 import sys
@@ -21,7 +22,7 @@ LESSON = r"""
 import logging, sys, traceback
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 import httpx
-from labkit import Lab, curl, show
+from labkit import Lab, curl, diagnose, diff, retry, show
 lab = Lab(pace="quick")
 print(lab, lab.facts["openai"].key)
 body = {"model": lab.model("openai"), "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
@@ -37,6 +38,28 @@ for provider in lab.facts:
         with lab.client(provider, headers=header) as client:
             seen = client.post("/chat/completions", json={**sent, "stream": True, "user": key})
             print(show(seen), show(seen)._repr_html_(), curl(seen))
+            for view in (show(seen, explain=True, timeline=True, beside=True), diff(plain, seen), diagnose(plain)):
+                print(view, repr(view), view._repr_html_())
+            retry(lambda: client.post("/chat/completions", json={**sent, "user": key}), attempts=2, clock=lab.clock)
+    # a provider that quotes the key back, whole and with its middle masked, by both ways of calling
+    pictures = [held, held[:8] + "********" + held[-4:], "****" + held[-4:], held[:6] + "…" + held[-4:]]
+    request = httpx.Request("POST", "https://api.openai.com/v1/chat/completions", headers={"x-api-key": held}, json={})
+    echoed = httpx.Response(401, json={"error": {"message": f"Incorrect API key: {pictures}"}}, request=request)
+    for view in (show(echoed, body="all"), diff(echoed, plain), diagnose(echoed), diagnose(f"401 Bad key {held}")):
+        print(view, repr(view), view._repr_html_())
+    print(lab.fact(provider, "key"), lab.live_note(provider, body), lab.url(provider), lab.sdk_url(provider))
+    print(lab.retired(provider), lab.faults(), lab.spent_usd, lab.send(lab.client(provider).build_request("GET", "/")))
+lab.log.save_har("log.har")
+from labkit import config
+cfg = config.read("CONFIG")
+print(cfg, cfg.check())
+for name in ("Groq",):
+    print(cfg.explain(name), cfg.explain(name)._repr_html_())
+for form in ("librechat", "litellm", "postman", "env"):
+    try:
+        print(cfg.export(form))
+    except Exception as error:
+        print(repr(error))
 print(lab.log, lab.log._repr_html_(), lab.log.table().to_string())
 from labkit.wire import Exchange
 try:
@@ -65,6 +88,7 @@ for words in (["keys"], ["doctor"], ["facts"], ["progress"]):
 def canaries() -> dict[str, str]:
     names = {name for provider in facts.load().values() for name in provider.key.variables} - {"LAB_API_KEY"}
     names |= {"MISTRAL_API_KEY", "GROQ_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_KEY", "HF_TOKEN", "MY_SECRET"}
+    names |= {f"{name}_API_KEY" for name in ("TOGETHER", "COHERE", "XAI", "GOOGLE", "AZURE_OPENAI", "SOMEBODY")}
     letters = random.Random().choices
     return {name: "sk-" + "".join(letters(string.ascii_letters + string.digits, k=40)) for name in sorted(names)}
 
@@ -78,7 +102,11 @@ def test_a_lesson_under_full_logging_shows_and_saves_no_key(canaries: dict[str, 
     from labkit.exercises.predictions import _all
 
     first = _all()[0]
-    code = LESSON.replace("PREDICTION", first.id).replace("GUESS", repr(next(iter(first.choices), 7)))
+    code = (
+        LESSON.replace("CONFIG", (facts.CONFIGS / "librechat.yaml").as_posix())
+        .replace("PREDICTION", first.id)
+        .replace("GUESS", repr(next(iter(first.choices), 7)))
+    )
     home = tmp_path / "home"
     env = {**os.environ, **canaries, "LAB_HOME": str(home), "NO_COLOR": "1"}
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=240, cwd=tmp_path)
@@ -90,6 +118,17 @@ def test_a_lesson_under_full_logging_shows_and_saves_no_key(canaries: dict[str, 
     assert "predictions" in saved
     for name, text in (("output", out), ("log", err), ("saved", saved)):
         assert found(text, canaries) == [], f"a key stands in the {name}"
+
+
+def test_the_lesson_uses_every_public_name_of_the_package_and_of_a_lab() -> None:
+    import labkit
+    from labkit.session import Lab
+
+    names = set(labkit.__all__) - {"__version__"}
+    assert {name for name in names if not re.search(rf"\b{name}\b", LESSON)} == set()
+    methods = {name for name in vars(Lab) if not name.startswith("_")}
+    own = {"clock", "pace", "at_pace", "fault", "probe"}  # they touch no key, or are run over all providers elsewhere
+    assert {name for name in methods - own if f"lab.{name}" not in LESSON} == set()
 
 
 def test_the_search_would_find_a_piece_of_a_key(canaries: dict[str, str]) -> None:

@@ -122,6 +122,21 @@ def test_a_stream_that_had_begun_is_not_sent_again(call: Any) -> None:
     assert sent == 1
 
 
+def test_a_stream_that_had_begun_is_known_by_plain_httpxs_own_words_too(call: Any) -> None:
+    headers = {**call.headers("openai"), "x-lab-fault": "cut; after=2"}
+    url, sent = call.server.provider_url("openai") + "/chat/completions", 0
+
+    def once() -> str:
+        nonlocal sent
+        sent += 1
+        with httpx.stream("POST", url, json=call.body("openai", stream=True), headers=headers, timeout=60) as response:
+            return "".join(response.iter_text())
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        retry(once, clock=Clock("2026-11-20"), tell=None)
+    assert sent == 1
+
+
 def test_it_says_what_it_did_and_why() -> None:
     said: list[str] = []
     clock = Clock("2026-11-20")
