@@ -221,6 +221,12 @@ def _body_of(message: Any) -> bytes | None:
 
 def _lines(headers: Any) -> Iterator[tuple[str, str]]:
     raw = getattr(headers, "raw", None)
+    if isinstance(raw, list):  # of httpx: mostly plain bytes, read without asking each what it is
+        try:
+            yield from [(name.decode("ascii"), value.decode("ascii")) for name, value in raw]
+            return
+        except (UnicodeDecodeError, AttributeError):
+            pass
     pairs: Iterable[tuple[Any, Any]] = raw if isinstance(raw, list) else headers.items()
     for name, value in pairs:
         yield _text(name), _text(value)

@@ -98,6 +98,10 @@ class Recorder:
         """So much of the body has arrived."""
         self.exchange._parts.append((time.perf_counter() - self._start, data))
 
+    def noting(self) -> tuple[Callable[[tuple[float, bytes]], None], float]:
+        """What `part` does, for a loop that runs once a piece: (append, the start to be taken from each time)."""
+        return self.exchange._parts.append, self._start
+
     def complete(self) -> None:
         """The body has ended as it should."""
         self._finish("complete")

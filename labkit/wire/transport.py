@@ -7,6 +7,7 @@ body is noted as the reader takes it, never ahead of him.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, cast
@@ -127,9 +128,11 @@ class _Stream(httpx.SyncByteStream):
         self._inner, self._recorder = inner, recorder
 
     def __iter__(self) -> Iterator[bytes]:
+        append, start = self._recorder.noting()
+        clock = time.perf_counter
         try:
             for part in self._inner:
-                self._recorder.part(part)
+                append((clock() - start, part))
                 yield part
         except Exception as error:
             self._recorder.failed(error)
@@ -149,9 +152,11 @@ class _AsyncStream(httpx.AsyncByteStream):
         self._inner, self._recorder = inner, recorder
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        append, start = self._recorder.noting()
+        clock = time.perf_counter
         try:
             async for part in self._inner:
-                self._recorder.part(part)
+                append((clock() - start, part))
                 yield part
         except Exception as error:
             self._recorder.failed(error)
