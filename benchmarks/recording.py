@@ -4,8 +4,8 @@
 
 First a provider of the lab, which is what a notebook calls. Then, as the worst that can be, a server on loopback that
 answers at once and does nothing: with a small JSON body, a stream of 100 pieces, and 100 kB. Each number is the median
-over rounds of (a round by lab.client) / (the round by httpx beside it); 1.15 is the aim. Counted is the processor's time
-of client and server together, which on an idle machine is what a call takes and on a busy one still means something.
+over rounds of (a round by lab.client) / (the round by httpx beside it); 1.15 is the aim. Counted is the processor's
+time of client and server together: on an idle machine what a call takes, and on a busy one it still means something.
 """
 
 from __future__ import annotations

@@ -118,6 +118,8 @@ def _of_line(line: str, *, failure: bool = False) -> Reading:
     status = int(found.group(1) or found.group(2)) if found else None
     body = _object_in(text)
     words, codes, param = _error_words(body) if body is not None else ("", (), "")
+    told = re.findall(r"\b(?:code|type|status)[\"']?\s*[:=]\s*[\"']?([A-Za-z]\w{3,})", text)
+    codes = tuple(dict.fromkeys([*codes, *(word.lower() for word in told)]))
     named = re.search(r"\bhttps?://[^\s'\"<>)]+", text)
     broken = failure or re.search(r"\b(?:E[A-Z]{4,}|\w*(?:Timeout|Connect\w*|Protocol|Read)Error|\w+Timeout)\b", text)
     return Reading(

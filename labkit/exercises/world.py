@@ -57,7 +57,6 @@ class World:
         server, self._server = self._server, None
         transport, self._transport = self._transport, None
 
-
         def end() -> None:  # the server first: a call that waits for it fails then
             if server is not None:
                 server.stop()
