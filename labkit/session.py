@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from labkit.probe import Report
     from labkit.sim import LocalServer
     from labkit.sim.faults import Fault
+    from labkit.view.frames import Table
     from labkit.wire import Exchange, ExchangeLog, Route
 
 Pace = Literal["real", "quick"]
@@ -154,6 +155,16 @@ class Lab:
         return [m.id for m in models if m.retired is not None and not facts_module.in_force(None, m.retired, now)]
 
     # what is known --------------------------------------------------------------------------------------------
+
+    def models(self, *providers: str, role: str | None = None, unlisted: bool = False) -> Table:
+        """The catalogue as a pandas DataFrame: context, output, prices in force now, speed, strengths, with sources.
+
+        providers: these alone.  role: chat, reasoner, cheap, …  unlisted: further names of the same models, too.
+        What no source says is None or NaN, and shown as 'not stated'.
+        """
+        from labkit.catalogue import catalogue
+
+        return catalogue(self._facts, self._clock, providers=providers, role=role, unlisted=unlisted)
 
     def fact(self, provider: str, path: str) -> Fact:
         """One fact with its sources: `lab.fact("deepseek", "parameters.temperature")`. Prints readably."""

@@ -20,14 +20,14 @@ ROWS = (
     ("view",),
     ("config",),
     ("diagnosis", "retries"),
-    ("exercises", "compare", "probe"),
+    ("exercises", "compare", "probe", "catalogue"),
     ("session",),
     ("plots", "widgets"),
     ("copies", "desk", "suite", "almanac", "pricetable", "probing", "doctor", "serving", "configuring"),
     ("cli", "__main__", ""),
 )
 ROW = {name: number for number, names in enumerate(ROWS) for name in names}
-CLIENT = {"wire", "view", "diagnosis", "retries", "session", "exercises", "compare", "probe", "config"}
+CLIENT = {"wire", "view", "diagnosis", "retries", "session", "exercises", "compare", "probe", "config", "catalogue"}
 
 
 def part(module: str) -> str:
