@@ -43,6 +43,11 @@ def moment_of(day: str | date | datetime) -> datetime:
     raise ParameterError(f"a day cannot be a {type(day).__name__}", where="day", right="Write it as '2025-09-14'")
 
 
+def calendar() -> Clock:
+    """A clock that shows this computer's own time: what a live call is priced by."""
+    return Clock(datetime.now(UTC), running=True)
+
+
 class Clock:
     """Lab time: stands still at its moment until a lesson moves it, or runs along with real time.
 

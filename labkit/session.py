@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from labkit import facts as facts_module
-from labkit.clock import Clock
-from labkit.cost import Budget, ceiling_usd, shown_usd, usage_usd
+from labkit.accounts import Accounts
+from labkit.clock import Clock, calendar
+from labkit.cost import shown_usd
 from labkit.errors import KeyMissing, ParameterError, did_you_mean
 from labkit.keys import Secret, find, install_log_filter, lab_home, not_secret
 from labkit.proxies import spare_loopback
@@ -28,16 +29,17 @@ from labkit.proxies import spare_loopback
 if TYPE_CHECKING:
     import httpx
 
+    from labkit.estimates import Estimate
     from labkit.exercises.checking import Checker
     from labkit.exercises.map import Map
     from labkit.exercises.predictions import Guess
     from labkit.exercises.world import World
-    from labkit.facts import Facts, ModelFacts, Provider
+    from labkit.facts import Facts, Provider
     from labkit.probe import Report
     from labkit.sim import LocalServer
     from labkit.sim.faults import Fault
     from labkit.view.frames import Table
-    from labkit.wire import Exchange, ExchangeLog, Route
+    from labkit.wire import Exchange, ExchangeLog
 
 Pace = Literal["real", "quick"]
 TIMEOUT_S = 60.0  # of lab.client; httpx's own default is 5 s, too short for a model that thinks
@@ -75,15 +77,14 @@ class Lab:
         spare_loopback(os.environ)
         self._clock = Clock(facts_module.course_moment() if day is None else day)
         self._facts = facts_module.load(self._clock.now())
-        self._budget = Budget(budget_usd)
         self._live = self._live_keys(_names(live) or _names(os.environ.get("LAB_LIVE", "")))
+        self._accounts = Accounts(self._facts, self._clock, self._live, calendar(), budget_usd)
         for provider in self._facts.values():
             not_secret(provider.key.local)
         self._server = _server(self._facts, self._clock, _pace(pace), seed, tier, credit_usd)
         from labkit.wire import ExchangeLog
 
-        self._log = ExchangeLog(html=_log_html, cost=self._cost)
-        self._announced: set[str] = set()
+        self._log = ExchangeLog(html=_log_html, cost=self._accounts.cost_usd)
         print(self._greeting(), file=sys.stdout)
 
     # where and with what to call -------------------------------------------------------------------------------
@@ -190,19 +191,44 @@ class Lab:
     @property
     def spent_usd(self) -> Decimal:
         """What the live calls of this Lab have cost; local calls cost nothing."""
-        return self._budget.spent_usd
+        return self._accounts.budget.spent_usd
+
+    def cost_usd(self, exchange: Exchange) -> Decimal | None:
+        """What a call of `lab.log` costs, from its usage and the price in force when it was made; None when unknown.
+
+        A local call's is what it would cost, in lab tokens. A live answer that names its own price is taken at it.
+        """
+        return self._accounts.cost_usd(exchange)
+
+    def costs(self) -> Table:
+        """The running total per provider: calls, tokens, cost. Local calls and live ones stand apart.
+
+        A live call whose cost its answer does not tell is booked at the most it could be; unpriced_calls counts them.
+        """
+        return self._accounts.table()
+
+    def estimate(self, provider: str, body: Mapping[str, Any]) -> Estimate:
+        """What this request will cost, before it is sent: tokens in by a named tokenizer, the longest answer's price.
+
+        How far off such estimates are: `lab.estimates()`. Raises FactsError for a model that the facts do not have.
+        """
+        return self._accounts.estimate(provider, body)
+
+    def estimates(self) -> Table:
+        """How far off estimates of a prompt's tokens are: for each call of `lab.log`, and for published examples."""
+        return self._accounts.estimates(self._log)
 
     def live_note(self, provider: str, body: Mapping[str, Any]) -> str:
         """In a sentence or two: where this body would go, or goes, and what that costs at most."""
         known = self._facts[provider]
-        ceiling = self._ceiling(known, body)
+        ceiling = self._accounts.ceiling_usd(provider, body)
         where = known.address.base_url + known.address.paths["chat"]
         price = known.sources_of(f"models.{body.get('model')}.prices") if body.get("model") in known.models else ()
         dated = f" (price as of {price[0].as_of})" if price and ceiling is not None else ""
         if provider in self._live:
             return (
                 f"This call leaves this machine, to {where}. It costs at most {shown_usd(ceiling)}{dated}; "
-                f"spent so far: {shown_usd(self.spent_usd)} of {shown_usd(self._budget.limit_usd)}."
+                f"spent so far: {shown_usd(self.spent_usd)} of {shown_usd(self._accounts.budget.limit_usd)}."
             )
         if provider == "lab":
             return "This call stays on this machine: the lab's own models have no other place."
@@ -341,10 +367,6 @@ class Lab:
             keys[name] = secret
         return keys
 
-    def _ceiling(self, provider: Provider, body: Mapping[str, Any]) -> Decimal | None:
-        model = provider.models.get(str(body.get("model")))
-        return ceiling_usd(model, body, len(json.dumps(body)), self._clock) if model else None
-
     def _transport(self) -> httpx.BaseTransport:
         from labkit.wire import RecordingTransport, Route
 
@@ -352,49 +374,9 @@ class Lab:
             Route(name, self.url(name), "live" if name in self._live else "local", self._live.get(name))
             for name in self._facts
         ]
-        return RecordingTransport(log=self._log, routes=routes, allow=self._reserve, settle=self._settle)
-
-    def _reserve(self, request: httpx.Request, route: Route) -> Reserved | None:
-        """Set aside the most that a live call may cost, before it is sent; asking for lists of models is free."""
-        if request.method != "POST":
-            return None
-        body = _json_object(request.content)
-        known = self._facts[route.provider]
-        model = known.models.get(str(body.get("model")))
-        ceiling = ceiling_usd(model, body, len(request.content), self._clock) if model else None
-        held = self._budget.reserve(ceiling, f"this call to {known.label}")
-        if route.provider not in self._announced:
-            self._announced.add(route.provider)
-            print(
-                f"First live call to {known.label}: model {body.get('model')}, at most {shown_usd(ceiling)}, "
-                f"budget {shown_usd(self._budget.limit_usd)}."
-            )
-        return Reserved(held, model)
-
-    def _cost(self, exchange: Exchange) -> Decimal | None:
-        """What a call costs at the price of its provider and model; None when that is not known."""
-        usage = exchange.usage
-        if exchange.provider not in self._facts or not (usage.keys() & {"prompt_tokens", "input_tokens"}):
-            return None
-        model = self._facts[exchange.provider].models.get(exchange.model)
-        return usage_usd(model, usage, self._clock) if model is not None else None
-
-    def _settle(self, exchange: Exchange, reserved: Reserved | None) -> None:
-        if reserved is None:
-            return
-        usage = exchange.usage
-        failed = exchange.response is None or exchange.response.status >= 400
-        cost = Decimal(0) if failed else None
-        if usage and ("prompt_tokens" in usage or "input_tokens" in usage) and reserved.model is not None:
-            cost = usage_usd(reserved.model, usage, self._clock)
-        self._budget.settle(reserved.held_usd, cost)
-
-
-class Reserved(NamedTuple):
-    """What a live call has set aside, and the model that it asked for."""
-
-    held_usd: Decimal
-    model: ModelFacts | None
+        return RecordingTransport(
+            log=self._log, routes=routes, allow=self._accounts.reserve, settle=self._accounts.settle
+        )
 
 
 class Fact:
@@ -493,12 +475,4 @@ def _pace(value: str | None) -> Pace:
 def _log_html(exchanges: Sequence[Exchange], costs: Sequence[Decimal | None]) -> str:
     from labkit.view import log_html  # loaded when a log is shown: starting does without it
 
-    return log_html(exchanges, costs)
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(content)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return log_html(exchanges)

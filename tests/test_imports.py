@@ -16,18 +16,18 @@ ROWS = (
     ("lm",),
     ("wire",),
     ("sim",),
-    ("cost",),
+    ("cost", "ledger", "estimates"),
     ("view",),
     ("config",),
     ("diagnosis", "retries"),
-    ("exercises", "compare", "probe", "catalogue"),
+    ("exercises", "compare", "probe", "catalogue", "accounts"),
     ("session",),
     ("plots", "widgets"),
     ("copies", "desk", "suite", "almanac", "pricetable", "probing", "doctor", "serving", "configuring"),
     ("cli", "__main__", ""),
 )
 ROW = {name: number for number, names in enumerate(ROWS) for name in names}
-CLIENT = {"wire", "view", "diagnosis", "retries", "session", "exercises", "compare", "probe", "config", "catalogue"}
+CLIENT = {"wire", "view", "diagnosis", "retries", "session", "exercises", "compare", "probe", "config", "catalogue", "accounts"}
 
 
 def part(module: str) -> str:

@@ -187,6 +187,7 @@ def paid(monkeypatch: pytest.MonkeyPatch) -> Iterator[Paid]:
         )
 
     monkeypatch.setattr("labkit.facts.load", elsewhere)
+    monkeypatch.setattr("labkit.session.calendar", lambda: Clock("2026-11-20T12:00Z"))
     monkeypatch.setenv("DEEPSEEK_API_KEY", CANARY)
     yield app
     server.should_exit = True

@@ -75,7 +75,7 @@ class Table(pd.DataFrame):
         return scrub("\n".join([*lines, *(["", self.note] if self.note else [])]))
 
     def csv(self) -> str:
-        """The table as CSV, unrounded, unknown values empty, lines end in \\n; the first line is the note, after a #."""
+        """The table as CSV, unrounded, unknown values empty; the first line is the note, after a #."""
         head = f"# {self.note}\n" if self.note else ""
         return scrub(head + str(pd.DataFrame(self).to_csv(index=_named_index(self), lineterminator="\n")))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from labkit.keys import mask_header, scrub
@@ -127,6 +128,7 @@ class Exchange:
         reader stopped or the connection broke half-way; 'failed' when no answer came; 'not sent' for a mere request.
     place: 'local', 'live' or 'self-hosted'; '' when that cannot be told.
     started_at: seconds since 1970 by the real clock, or None when not recorded.
+    moment: the time by which it is priced: the lab's for a local call, the calendar's for a live one; None: not priced.
     No key is in here: headers, addresses and bodies are cleaned when they are captured.
     """
 
@@ -138,6 +140,7 @@ class Exchange:
     place: str = ""
     state: str = "complete"
     started_at: float | None = None
+    moment: datetime | None = None
     _parts: list[tuple[float, bytes]] = field(default_factory=list)
 
     @classmethod
