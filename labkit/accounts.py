@@ -101,16 +101,19 @@ class Accounts:
         exchange.moment = reserved.moment if reserved is not None else self._now(exchange.place)
         if exchange.request.method != "POST" or exchange.provider not in self._facts:
             return
-        cost = self.cost_usd(exchange)
         if reserved is not None:
-            self.budget.settle(reserved.held_usd, cost)
-        self.book(exchange, cost, None if reserved is None else reserved.held_usd)
+            exchange.held_usd = reserved.held_usd
+            self.budget.settle(reserved.held_usd, self.cost_usd(exchange))
+        self.book(exchange)
 
-    def book(self, exchange: Exchange, cost_usd: Decimal | None, held_usd: Decimal | None = None) -> None:
-        """Add a call to the running totals."""
+    def book(self, exchange: Exchange) -> None:
+        """Add a call to the running totals; one that is played back costs nothing anew, and is added as it was."""
+        if exchange.request.method != "POST" or exchange.provider not in self._facts:
+            return
         failed = exchange.response is None or exchange.response.status >= 400
         counts = counts_of(exchange.usage)
-        self.ledger.book(exchange.provider, exchange.place, counts, cost_usd, failed=failed, held_usd=held_usd)
+        cost, held = self.cost_usd(exchange), exchange.held_usd
+        self.ledger.book(exchange.provider, exchange.place, counts, cost, failed=failed, held_usd=held)
 
     def cost_usd(self, exchange: Exchange) -> Decimal | None:
         """What a call costs, from its usage and the price in force when it was made; None when unknown."""
@@ -137,7 +140,7 @@ class Accounts:
         sums = self.ledger.sums()
         notes = [f"local: {LOCAL_NOTE}"] if any(one.place != "live" for one in sums) else []
         if self._live or any(one.place == "live" for one in sums):
-            spent, limit = shown_usd(self.budget.spent_usd), shown_usd(self.budget.limit_usd)
+            spent, limit = shown_usd(self.ledger.total_usd("live")), shown_usd(self.budget.limit_usd)
             notes.append(f"live: {spent} spent of a budget of {limit}")
         return Table.of([one.row() for one in sums], COLUMNS, note="; ".join(notes) or "no calls yet")
 

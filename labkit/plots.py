@@ -6,10 +6,11 @@ from both. Labels show every sign: what the font lacks is written as an escape, 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import font_manager
@@ -24,6 +25,9 @@ from labkit.lm.sampler import entropy_bits, scale_temperature, softmax, top_shar
 from labkit.view.bars import percent
 from labkit.view.html import TONES
 from labkit.view.one_line import code_of, one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEUTRAL = "#7a7a7a"  # text and axes: contrast 4.3 with white, 4.4 with the page of JupyterLab's dark theme
 FILL = TONES["info"]
@@ -89,6 +93,127 @@ def temperature_curves(logits: ArrayLike, temperatures: ArrayLike) -> tuple[Axes
             ax.grid(color=NEUTRAL, alpha=0.25)
             _clear(ax)
     return left, right
+
+
+def latency_spread(calls: pd.DataFrame, column: str = "total_s", ax: Axes | None = None) -> Axes:
+    """Each call as a dot in its target's row, the median as a line: how much latency varies.
+
+    calls: the `table` of a comparison, or any frame with `target` and a column in seconds; calls without one are left
+    out.  ax: where to draw; None makes a figure. Raises ParameterError when there is nothing to draw.
+    """
+    drawn = calls[calls[column].notna()]
+    targets = [str(name) for name in dict.fromkeys(calls["target"])]
+    if not len(drawn):
+        raise ParameterError(f"no call has a {column}", where="latency_spread", right="Compare with stream=True")
+    with _style():
+        ax = _axes(ax, len(targets))
+        for row, target in enumerate(targets):
+            seconds = np.sort(drawn.loc[drawn["target"] == target, column].to_numpy(np.float64))
+            if seconds.size:
+                shift = np.linspace(-0.22, 0.22, seconds.size) if seconds.size > 1 else np.zeros(1)
+                ax.scatter(seconds, row + shift, s=26, color=FILL, alpha=0.8, linewidths=0)
+                ax.vlines(float(np.median(seconds)), row - 0.36, row + 0.36, color=NEUTRAL, linewidth=2)
+        _rows(ax, targets)
+        ax.set_xlim(0, float(drawn[column].max()) * 1.06 or 1.0)
+        ax.set_xlabel(f"{column.removesuffix('_s').replace('_', ' ')} (s); line: median")
+        _noted(ax, calls)
+    return ax
+
+
+def frontier(summary: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Cost against speed, a dot a target, and the line of those that none beats in both.
+
+    summary: of a comparison, or any frame with `target`, `cost_usd` and `tokens_per_s`. Targets without either are
+    left out and named. Raises ParameterError when none has both.
+    """
+    known = summary[summary["cost_usd"].notna() & summary["tokens_per_s"].notna()]
+    if not len(known):
+        raise ParameterError("no target has a cost and a speed", where="frontier", right="Compare longer answers")
+    cost = np.array([float(value) for value in known["cost_usd"]])
+    speed = known["tokens_per_s"].to_numpy(np.float64)
+    best = unbeaten(cost, speed)
+    with _style():
+        if ax is None:
+            ax = plt.subplots(figsize=(6.8, 4.2), layout="constrained")[1]
+        ax.plot(cost[best], speed[best], color=NEUTRAL, linewidth=1.2, linestyle="--", zorder=1)
+        colors = [TONES["good"] if place in set(best.tolist()) else FILL for place in range(len(cost))]
+        ax.scatter(cost, speed, s=40, color=colors, zorder=2)
+        high = float(speed.max())
+        taken: list[tuple[float, float]] = []
+        for target, x, y in sorted(zip(known["target"], cost, speed, strict=True), key=lambda one: -one[2]):
+            while any(abs(y - b) < 0.055 * high and abs(x - a) < 0.3 * float(cost.max() or 1) for a, b in taken):
+                y -= 0.02 * high
+            taken.append((x, y))
+            ax.annotate(
+                legible(str(target)), (x, y), xytext=(7, 0), textcoords="offset points", va="center", parse_math=False
+            )
+        ax.set(xlabel="cost of the median answer (USD)", ylabel="tokens a second", ylim=(0, high * 1.1))
+        ax.set_xlim(-0.03 * float(cost.max() or 1), float(cost.max() or 1) * 1.35)
+        ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 3))
+        ax.xaxis.get_offset_text().set_color(NEUTRAL)
+        ax.grid(color=NEUTRAL, alpha=0.25)
+        _clear(ax)
+        out = [str(target) for target in summary["target"] if target not in set(known["target"])]
+        _noted(ax, summary, f"Without cost or speed: {', '.join(out)}. " if out else "")
+    return ax
+
+
+def unbeaten(cost: ArrayLike, speed: ArrayLike) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Which points no other is both at least as cheap and at least as fast as, and better in one; by rising cost.
+
+    >>> unbeaten([1, 2, 3, 3], [10, 5, 20, 15]).tolist()
+    [0, 2]
+    """
+    x, y = np.asarray(cost, np.float64), np.asarray(speed, np.float64)
+    beaten = [bool(np.any((x <= a) & (y >= b) & ((x < a) | (y > b)))) for a, b in zip(x, y, strict=True)]
+    kept = np.flatnonzero(~np.array(beaten))
+    return kept[np.argsort(x[kept], kind="stable")]
+
+
+def timeline(streams: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Each call as a bar from its beginning to its end: thin while it waits for the first piece, a tick for each piece.
+
+    streams: of a comparison: `target`, `started_s`, `total_s`, `arrivals_s` (seconds since the call began). Failed
+    calls without times are left out. Raises ParameterError when there is nothing to draw.
+    """
+    drawn = streams[streams["total_s"].notna()].sort_values(["target", "started_s"])
+    if not len(drawn):
+        raise ParameterError("no call has times", where="timeline", right="Compare again: every call failed")
+    targets = [str(name) for name in dict.fromkeys(streams["target"])]
+    with _style():
+        ax = _axes(ax, len(targets))
+        for target, start, total, came in zip(
+            drawn["target"], drawn["started_s"], drawn["total_s"], drawn["arrivals_s"], strict=True
+        ):
+            row = targets.index(str(target))
+            first = came[0] if came else total
+            ax.barh(row, first, left=start, height=0.12, color=NEUTRAL)
+            ax.barh(row, total - first, left=start + first, height=0.6, color=FILL, alpha=0.35)
+            ax.vlines([start + t_s for t_s in came], row - 0.3, row + 0.3, color=FILL, linewidth=0.8)
+        _rows(ax, targets)
+        ax.set_xlim(0, float((drawn["started_s"] + drawn["total_s"]).max()) * 1.02)
+        ax.set_xlabel("seconds since the first call; grey: waiting for the first piece")
+        _noted(ax, streams)
+    return ax
+
+
+def _axes(ax: Axes | None, rows: int) -> Axes:
+    return ax or plt.subplots(figsize=(7.2, 1.4 + 0.42 * rows), layout="constrained")[1]
+
+
+def _rows(ax: Axes, names: Sequence[str]) -> None:
+    ax.set_yticks(np.arange(len(names)), labels=[legible(name) for name in names], parse_math=False)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color=NEUTRAL, alpha=0.25)
+    _clear(ax)
+
+
+def _noted(ax: Axes, frame: pd.DataFrame, more: str = "") -> None:
+    """The frame's own note beneath the axes."""
+    note = more + str(getattr(frame, "note", ""))
+    if note:
+        ax.set_xlabel(ax.get_xlabel() + "\n" + textwrap.fill(note.replace("$", r"\$"), 96), fontsize=8.5)
 
 
 def legible(text: str) -> str:

@@ -22,24 +22,29 @@ from labkit import facts as facts_module
 from labkit.accounts import Accounts
 from labkit.clock import Clock, calendar
 from labkit.cost import shown_usd
-from labkit.errors import KeyMissing, ParameterError, did_you_mean
+from labkit.errors import KeyMissing, ParameterError, StorageError, did_you_mean
 from labkit.keys import Secret, find, install_log_filter, lab_home, not_secret
 from labkit.proxies import spare_loopback
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
+    from labkit.accounts import Reserved
+    from labkit.compare import Comparison
     from labkit.estimates import Estimate
     from labkit.exercises.checking import Checker
     from labkit.exercises.map import Map
     from labkit.exercises.predictions import Guess
     from labkit.exercises.world import World
     from labkit.facts import Facts, Provider
-    from labkit.probe import Report
+    from labkit.probe import Finding, Report, Support
     from labkit.sim import LocalServer
     from labkit.sim.faults import Fault
     from labkit.view.frames import Table
-    from labkit.wire import Exchange, ExchangeLog
+    from labkit.wire import Exchange, ExchangeLog, Route
+    from labkit.wire.tape import Tape
 
 Pace = Literal["real", "quick"]
 TIMEOUT_S = 60.0  # of lab.client; httpx's own default is 5 s, too short for a model that thinks
@@ -85,6 +90,8 @@ class Lab:
         from labkit.wire import ExchangeLog
 
         self._log = ExchangeLog(html=_log_html, cost=self._accounts.cost_usd)
+        self._tape: Tape | None = None
+        self._probed: dict[tuple[str, bool], tuple[dict[str, Finding | None], bool]] = {}  # (…, whether all were tried)
         print(self._greeting(), file=sys.stdout)
 
     # where and with what to call -------------------------------------------------------------------------------
@@ -218,6 +225,27 @@ class Lab:
         """How far off estimates of a prompt's tokens are: for each call of `lab.log`, and for published examples."""
         return self._accounts.estimates(self._log)
 
+    def record(self, name: str, *, folder: str | Path | None = None, only: bool = False) -> Tape:
+        """From here on every call is kept in the recording `name`, and what is on it already is played back.
+
+        A call is the same when provider, model and every parameter are; the nth one is answered by the nth recorded.
+        So a notebook that was run live once runs again without key and network, with the same tables; each row still
+        says 'live'. Keys are not kept.  folder: where it lies, `recordings` in LAB_HOME unless given.  only: what is
+        not on it is refused instead of sent.  A recording that cannot be read or written is said in a sentence, and
+        calls go on. Raises ParameterError for an impossible name.
+        """
+        from pathlib import Path as Place
+
+        from labkit.wire.tape import Tape
+
+        try:
+            where = Place(folder) if folder is not None else lab_home() / "recordings"
+        except StorageError as error:
+            print(error)
+            where = Place("recordings")
+        self._tape = Tape(name, where, only=only)
+        return self._tape
+
     def live_note(self, provider: str, body: Mapping[str, Any]) -> str:
         """In a sentence or two: where this body would go, or goes, and what that costs at most."""
         known = self._facts[provider]
@@ -312,6 +340,91 @@ class Lab:
         differences = compare(seen, known)
         return Report(seen, differences, "live" if live else "local", f"{self._clock.now():%Y-%m-%d}")
 
+    def support(self, *providers: str, only: Sequence[str] = (), tell: Callable[[str], None] | None = None) -> Support:
+        """The support matrix: what became of each parameter at each provider, refused, ignored, honoured or unknown.
+
+        providers: all eight unless given.  only: these parameters; all of them at all providers are some thousand
+        requests, many minutes.  tell: called with each provider's name before it is probed.
+        What was measured once in this Lab is not measured again. A live provider is called behind key and budget.
+        Raises FactsError, ParameterError, LabError.
+        """
+        import time
+
+        from labkit.probe import Support, probe
+        from labkit.probe.support import check_names
+
+        known = [self._facts[name] for name in providers or [name for name in self._facts if name != "lab"]]
+        check_names(only, known)
+        for provider in known:
+            live = provider.id in self._live
+            seen, whole = self._probed.setdefault((provider.id, live), ({}, False))
+            wanted = tuple(name for name in only if name not in seen)
+            if whole or (only and not wanted):
+                continue
+            if tell is not None:
+                tell(provider.id)
+            with self.client(provider.id) as client:
+                found = probe(
+                    client,
+                    provider,
+                    self.model(provider.id),
+                    only=wanted,
+                    refusals=False,
+                    sleep=time.sleep if live else self._clock.sleep,
+                )
+            seen.update({one.parameter: one for one in found.findings})
+            seen.update({name: None for name in wanted if name not in seen})
+            self._probed[provider.id, live] = (seen, not only)
+        return Support(
+            known,
+            {provider.id: self.model(provider.id) for provider in known},
+            {
+                provider.id: {
+                    name: one
+                    for name, one in self._probed[provider.id, provider.id in self._live][0].items()
+                    if one is not None and (not only or name in only)
+                }
+                for provider in known
+            },
+        )
+
+    def compare(
+        self,
+        prompts: str | Sequence[Any],
+        targets: Iterable[object] | None = None,
+        *,
+        n: int = 3,
+        max_tokens: int = 64,
+        stream: bool = True,
+        workers: int | None = None,
+        seed: int = 0,
+        warm_up: bool = True,
+        **fields: Any,
+    ) -> Comparison:
+        """Each prompt `n` times to each target, side by side: times, tokens, cost, text; see `labkit.compare`.
+
+        targets: 'groq', 'groq:reasoner', ('groq', a model's id), or mappings with further fields; all providers unless
+        given.  fields: further fields of every request. Failures are rows, not exceptions.
+        """
+        from labkit.compare import compare
+
+        return compare(
+            self,
+            prompts,
+            targets,
+            n=n,
+            max_tokens=max_tokens,
+            stream=stream,
+            workers=workers,
+            seed=seed,
+            warm_up=warm_up,
+            **fields,
+        )
+
+    def is_live(self, provider: str) -> bool:
+        """Whether that provider's answers are the real one's: asked for by name, or played back from a recording."""
+        return provider in self._live or (self._tape is not None and self._tape.holds_live(provider))
+
     def predict(self, id: str, guess: Any) -> Guess:
         """Commit to a guess before an experiment; `...` shows the question. `.reveal(actual)` sets both together."""
         from labkit.exercises.predictions import predict
@@ -375,8 +488,38 @@ class Lab:
             for name in self._facts
         ]
         return RecordingTransport(
-            log=self._log, routes=routes, allow=self._accounts.reserve, settle=self._accounts.settle
+            log=self._log, routes=routes, allow=self._accounts.reserve, settle=self._settle, replay=self._replay
         )
+
+    def _settle(self, exchange: Exchange, reserved: Reserved | None) -> None:
+        self._accounts.settle(exchange, reserved)
+        if self._tape is not None and exchange.provider in self._facts:
+            from labkit.wire.tape import request_key
+
+            key = request_key(exchange.provider, self.url(exchange.provider), exchange.request)
+            if key is not None:
+                self._tape.keep(exchange, key)
+
+    def _replay(self, request: httpx.Request, route: Route) -> Exchange | None:
+        """What the recording has for this request; None sends it."""
+        tape = self._tape
+        if tape is None:
+            return None
+        from labkit.wire.capture import sent_of
+        from labkit.wire.tape import request_key
+
+        key = request_key(route.provider, self.url(route.provider), sent_of(request)[0])
+        kept = tape.take(key, live=route.place == "live") if key is not None else None
+        if kept is not None:
+            self._accounts.book(kept)
+        elif tape.only:
+            raise tape.missing(f"this call to {self._facts[route.provider].label}")
+        elif route.place == "local" and tape.holds_live(route.provider):
+            tape.say_once(
+                f"Recording {tape.name!r} has live calls to {self._facts[route.provider].label}, but not this one: the "
+                "local provider answers it."
+            )
+        return kept
 
 
 class Fact:

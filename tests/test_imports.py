@@ -27,7 +27,7 @@ ROWS = (
     ("cli", "__main__", ""),
 )
 ROW = {name: number for number, names in enumerate(ROWS) for name in names}
-CLIENT = {"wire", "view", "diagnosis", "retries", "session", "exercises", "compare", "probe", "config", "catalogue", "accounts"}
+CLIENT = {"wire", "view", "diagnosis", "retries", "session", "exercises", "compare", "probe", "config", "accounts"}
 
 
 def part(module: str) -> str:

@@ -10,5 +10,6 @@ from labkit.probe.compare import Difference, compare
 from labkit.probe.report import Report
 from labkit.probe.run import probe
 from labkit.probe.seen import Finding, Seen
+from labkit.probe.support import Support
 
-__all__ = ["Difference", "Finding", "Report", "Seen", "compare", "probe"]
+__all__ = ["Difference", "Finding", "Report", "Seen", "Support", "compare", "probe"]

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from labkit.keys import mask_header, scrub
@@ -129,6 +130,7 @@ class Exchange:
     place: 'local', 'live' or 'self-hosted'; '' when that cannot be told.
     started_at: seconds since 1970 by the real clock, or None when not recorded.
     moment: the time by which it is priced: the lab's for a local call, the calendar's for a live one; None: not priced.
+    held_usd: what was set aside for it before it was sent; None for what costs nothing.
     No key is in here: headers, addresses and bodies are cleaned when they are captured.
     """
 
@@ -141,6 +143,7 @@ class Exchange:
     state: str = "complete"
     started_at: float | None = None
     moment: datetime | None = None
+    held_usd: Decimal | None = None
     _parts: list[tuple[float, bytes]] = field(default_factory=list)
 
     @classmethod

@@ -69,12 +69,24 @@ class Gate:
         routes: Iterable[Route],
         allow: Callable[[httpx.Request, Route], Any] | None,
         settle: Callable[[Exchange, Any], None] | None,
+        replay: Callable[[httpx.Request, Route], Exchange | None] | None = None,
     ) -> None:
+        self._replay = replay
         self.log = log if log is not None else ExchangeLog()
         self._by_origin: dict[tuple[str, str, int | None], tuple[Route, ...]] = {}
         for route in routes:
             self._by_origin[route.origin] = (*self._by_origin.get(route.origin, ()), route)
         self.allow, self.settle = allow, settle
+
+    def replayed(self, request: httpx.Request) -> Exchange | None:
+        """What is played back instead of sending this request; it stands in the log then. None: send it."""
+        route = self._route(request.url) if self._replay is not None else None
+        if self._replay is None or route is None:
+            return None
+        kept = self._replay(request, route)
+        if kept is not None:
+            self.log.add(kept)
+        return kept
 
     def open(self, request: httpx.Request) -> tuple[Recorder, Route | None]:
         """A recorder for this call; raises LiveRefused when the call must not be made."""

@@ -50,6 +50,11 @@ class ExchangeLog(Sequence[Exchange]):
         with self._lock:
             self._exchanges.append(exchange)
 
+    def arrange(self, start: int) -> None:
+        """Put the exchanges from number `start` on into the order in which they began: several threads added them."""
+        with self._lock:
+            self._exchanges[start:] = sorted(self._exchanges[start:], key=lambda one: one.started_at or 0.0)
+
     def clear(self) -> None:
         """Forget all exchanges."""
         with self._lock:

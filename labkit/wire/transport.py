@@ -19,6 +19,7 @@ from labkit.wire.exchange import Exchange
 from labkit.wire.gate import Gate, Route
 from labkit.wire.log import ExchangeLog
 from labkit.wire.recorder import Recorder
+from labkit.wire.tape import played_back
 
 
 class RecordingTransport(httpx.BaseTransport):
@@ -30,6 +31,7 @@ class RecordingTransport(httpx.BaseTransport):
     allow(request, route): called before a live call; raises to forbid it (the budget).
     settle(exchange, allowed): called once when an exchange is over, however it ended, with what `allow` returned;
         that is None for a local call.
+    replay(request, route): an exchange that is played back instead of sending, or None.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class RecordingTransport(httpx.BaseTransport):
         routes: Iterable[Route] = (),
         allow: Callable[[httpx.Request, Route], Any] | None = None,
         settle: Callable[[Exchange, Any], None] | None = None,
+        replay: Callable[[httpx.Request, Route], Exchange | None] | None = None,
     ) -> None:
-        self._gate = Gate(log, routes, allow, settle)
+        self._gate = Gate(log, routes, allow, settle, replay)
         self._inner = inner
         self._opened: dict[tuple[bool, str | None], httpx.HTTPTransport] = {}
 
@@ -51,6 +54,9 @@ class RecordingTransport(httpx.BaseTransport):
         return self._gate.log
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        kept = self._gate.replayed(request)
+        if kept is not None:
+            return played_back(kept, request)
         recorder, route = self._gate.open(request)
         inner = self._inner or self._direct(request.url)
         try:
