@@ -161,7 +161,7 @@ class Accounts:
             f"Estimated with {estimates.tokenizer_name()}; tokens_in is what the answer counted. Published: examples "
             f"beside which OpenAI prints its count, {estimates.PUBLISHED_SOURCE}."
         )
-        return Table.of([*rows, *estimates.published_rows()], estimates.COLUMNS, note=note)
+        return Table.of([*rows, *estimates.published_rows()], estimates.COLUMNS, note=note, blank="–")
 
     # inside ---------------------------------------------------------------------------------------------------
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from labkit.view.frames import Table
 
 COLUMNS = (
-    *("provider", "model", "roles", "thinking", "context_tokens", "max_output_tokens"),
-    *("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "price_rules", "price_source"),
-    *("first_token_s", "tokens_per_s", "speed_source", "strengths", "strengths_source", "retires", "spoken_by"),
+    *("provider", "model", "context_tokens", "max_output_tokens"),
+    *("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "first_token_s", "tokens_per_s"),
+    *("roles", "thinking", "price_rules", "price_source", "speed_source", "strengths", "strengths_source"),
+    *("retires", "spoken_by"),
 )
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -98,8 +99,10 @@ def _rules(model: ModelFacts, clock: Clock) -> str:
     assert prices is not None
     rules = []
     if prices.peak is not None:
-        days = ", ".join(DAYS[day] for day in prices.peak.days)
-        when = f"{', '.join(prices.peak.hours_utc)} UTC on {days}"
+        first, last = DAYS[prices.peak.days[0]], DAYS[prices.peak.days[-1]]
+        whole = len(prices.peak.days) == prices.peak.days[-1] - prices.peak.days[0] + 1
+        days = f"{first} to {last}" if whole else ", ".join(DAYS[day] for day in prices.peak.days)
+        when = f"{', '.join(prices.peak.hours_utc)} UTC, {days}"
         if prices.peak.holds(clock.now()):
             rules.append(f"peak hours ({when}); else {_three(prices)}")
         else:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
@@ -236,8 +237,15 @@ def _style() -> Iterator[None]:
     rc: dict[Any, Any] = {"font.family": [FONT], "font.size": 10}
     rc |= dict.fromkeys(["text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"], NEUTRAL)
     rc |= dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "none")
-    with plt.rc_context(rc):
-        yield
+    interactive = plt.isinteractive()
+    try:
+        with plt.rc_context(rc):
+            try:
+                yield
+            finally:  # the first figure of a kernel loads its backend, which may switch this on: not to be undone
+                interactive = plt.isinteractive()
+    finally:
+        matplotlib.interactive(interactive)
 
 
 def _clear(ax: Axes) -> None:

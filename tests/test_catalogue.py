@@ -53,7 +53,7 @@ def test_prices_are_those_of_the_hour() -> None:
     )
     assert night["output_usd_per_mtok"] == Decimal("1.20")
     assert noon["output_usd_per_mtok"] == saturday["output_usd_per_mtok"] == Decimal("0.60")
-    assert str(noon["price_rules"]).startswith("off peak; in peak hours (01:00-04:00, 06:00-10:00 UTC on Mon")
+    assert str(noon["price_rules"]).startswith("off peak; in peak hours (01:00-04:00, 06:00-10:00 UTC, Mon to Fri)")
     assert str(night["price_rules"]).endswith("else 0.15/0.003/0.6")
 
 

@@ -79,6 +79,22 @@ def test_bars_name_what_does_not_fit(tokens: list[str], probs: list[float], mess
     assert plt.get_fignums() == []
 
 
+def test_a_backend_that_switches_itself_on_while_the_first_figure_is_drawn_stays_on() -> None:
+    """As the backend of notebooks does: else only the first picture of a notebook would be seen."""
+    import matplotlib
+
+    before = plt.isinteractive()
+    try:
+        with plots._style():
+            matplotlib.interactive(True)
+        assert plt.isinteractive()
+        with plots._style():
+            pass
+        assert plt.isinteractive()
+    finally:
+        matplotlib.interactive(before)
+
+
 def test_curves_are_the_entropy_and_the_top_share_at_each_temperature() -> None:
     at = [2.0, 0.25, 1.0]
     left, right = plots.temperature_curves(LOGITS, at)

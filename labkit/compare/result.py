@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from labkit.wire import Exchange
 
 COLUMNS = (
-    *("target", "provider", "model", "place", "prompt", "repetition", "status", "first_token_s", "total_s"),
-    *("tokens_per_s", "tokens_in", "tokens_out", "tokens_reasoning", "tokens_cached", "cost_usd", "text", "failure"),
+    *("target", "place", "repetition", "status", "first_token_s", "total_s", "tokens_per_s", "tokens_in"),
+    *("tokens_out", "tokens_reasoning", "tokens_cached", "cost_usd", "text", "failure", "prompt", "provider", "model"),
     *("lab_model", "started_s", "late_ms"),
 )
 SUMMARY = (
-    *("target", "model", "place", "calls", "failed", "first_token_s", "first_token_95", "total_s", "total_95"),
-    *("tokens_per_s", "tokens_per_s_95", "tokens_out", "cost_usd", "cost_of_all_usd"),
+    *("target", "place", "calls", "failed", "first_token_s", "total_s", "tokens_per_s", "tokens_out", "cost_usd"),
+    *("first_token_95", "total_95", "tokens_per_s_95", "cost_of_all_usd", "model"),
 )
 STREAMS = ("target", "repetition", "place", "started_s", "first_token_s", "total_s", "arrivals_s")
 BLANK = "–"

@@ -61,7 +61,7 @@ class Table(pd.DataFrame):
     def _repr_html_(self) -> str:
         cells = self._shown()
         numbers = [i for i, name in enumerate(cells.columns) if _is_number(name)]
-        rows = [[_linked(cell) for cell in row] for row in cells.itertuples(index=False, name=None)]
+        rows = [[_roomy(_linked(cell), cell) for cell in row] for row in cells.itertuples(index=False, name=None)]
         head = [html.Html(html.escape(name).replace("_", "_<wbr>")) for name in cells.columns]
         wide = html.Html(f'<div style="overflow-x: auto">{html.table(rows, head, numbers)}</div>')
         return scrub(html.join([wide, html.note(self.note) if self.note else ""]))
@@ -147,11 +147,13 @@ def _column(name: str, values: list[Any]) -> Any:
 
 
 def _is_number(name: str) -> bool:
-    return (
-        name in ("status", "calls", "answered", "failed", "repetition", "off_percent")
-        or any(part in name for part in ("_usd", "tokens", "_s_", "_ms") if "source" not in name)
-        or (name.endswith("_s") and "source" not in name)
-    )
+    """Whether a column is set to the right and never broken: figures, and intervals of figures."""
+    if "source" in name:
+        return False
+    return name in COUNTED or name.endswith(("_s", "_95", "_ms")) or "_usd" in name or "tokens" in name
+
+
+COUNTED = ("status", "calls", "failed", "repetition", "off_percent")
 
 
 def _named_index(frame: pd.DataFrame) -> bool:
@@ -166,6 +168,11 @@ def _linked(cell: str) -> html.Html:
         parts += [cell[at : found.start()], link(found[0], urlsplit(found[0]).hostname or found[0])]
         at = found.end()
     return html.join([*parts, cell[at:]])
+
+
+def _roomy(cell: html.Html, text: str) -> html.Html:
+    """A cell of many words gets room for a few of them beside each other."""
+    return html.Html(f'<div style="min-width: 170px">{cell}</div>') if len(text) > 28 and " " in text else cell
 
 
 def link(url: str, text: str) -> html.Html:
