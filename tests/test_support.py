@@ -59,15 +59,15 @@ def test_each_cell_can_say_why_and_where_to_read(support: Support) -> None:
     assert why.groq["top_k"] == "400: it says <no>"
     assert why.groq["seed"] == "the budget"
     assert "not tried" in why.anthropic["n"]
-    told = KNOWN["groq"].sources_of("parameters.top_k")
-    assert sources.groq["top_k"] == "; ".join(f"{one.url or one.what} ({one.as_of})" for one in told)
+    told = KNOWN["groq"].sources_of("parameters.temperature")
+    assert sources.groq["temperature"] == "; ".join(f"{one.url or one.what} ({one.as_of})" for one in told)
     assert (sources != "").all().all()
 
 
 def test_the_html_has_word_colour_and_link_and_escapes_what_providers_say(support: Support) -> None:
     shown = support._repr_html_()
     cells = re.findall(r"<td style=\"[^\"]*background-color: rgba\(([^)]*)\)[^\"]*\">(\w+)<span", shown)
-    assert [word for _, word in cells].count("unknown") == 7
+    assert [word for _, word in cells].count("unknown") == 8
     assert len({colour for colour, _ in cells}) == len({word for _, word in cells}) == 4
     assert 'href="https://console.groq.com' in shown
     assert "it says &lt;no&gt;" in shown

@@ -153,7 +153,7 @@ def _is_number(name: str) -> bool:
     return name in COUNTED or name.endswith(("_s", "_95", "_ms")) or "_usd" in name or "tokens" in name
 
 
-COUNTED = ("status", "calls", "failed", "repetition", "off_percent")
+COUNTED = ("status", "calls", "failed", "repetition", "off_percent", "unpriced_calls")
 
 
 def _named_index(frame: pd.DataFrame) -> bool:
