@@ -142,11 +142,18 @@ def frontier(summary: pd.DataFrame, ax: Axes | None = None) -> Axes:
         high = float(speed.max())
         taken: list[tuple[float, float]] = []
         for target, x, y in sorted(zip(known["target"], cost, speed, strict=True), key=lambda one: -one[2]):
-            while any(abs(y - b) < 0.055 * high and abs(x - a) < 0.3 * float(cost.max() or 1) for a, b in taken):
-                y -= 0.02 * high
-            taken.append((x, y))
+            at = y
+            while any(abs(at - b) < 0.055 * high and abs(x - a) < 0.22 * float(cost.max() or 1) for a, b in taken):
+                at -= 0.02 * high
+            taken.append((x, at))
             ax.annotate(
-                legible(str(target)), (x, y), xytext=(7, 0), textcoords="offset points", va="center", parse_math=False
+                legible(str(target)),
+                (x, y),
+                xytext=(9, (at - y) / (1.1 * high) * 225),  # the axes are about 225 points high
+                textcoords="offset points",
+                va="center",
+                parse_math=False,
+                arrowprops={"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
             )
         ax.set(xlabel="cost of the median answer (USD)", ylabel="tokens a second", ylim=(0, high * 1.1))
         ax.set_xlim(-0.03 * float(cost.max() or 1), float(cost.max() or 1) * 1.35)

@@ -131,7 +131,9 @@ def cell_text(name: str, value: Any, blank: str = "not stated") -> str:
             return f"{value.normalize():f}"
         return f"{value:.{max(2, 1 - value.adjusted())}f}" if value else "0"
     if isinstance(value, float):
-        return f"{value:.2f}" if name.endswith("_s") and "per_s" not in name else f"{value:.1f}"
+        if name.endswith("_s") and "per_s" not in name:
+            return f"{value:.2f}"
+        return f"{value:,.0f}" if "tokens_" in name and "per_s" not in name and value.is_integer() else f"{value:.1f}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         return str(value)
     return f"{int(value):,}" if "tokens" in name else str(int(value))
@@ -172,7 +174,9 @@ def _linked(cell: str) -> html.Html:
 
 def _roomy(cell: html.Html, text: str) -> html.Html:
     """A cell of many words gets room for a few of them beside each other."""
-    return html.Html(f'<div style="min-width: 170px">{cell}</div>') if len(text) > 28 and " " in text else cell
+    if len(text) <= 28 or " " not in text:
+        return cell
+    return html.Html(f'<div style="min-width: {170 if len(text) <= 90 else 340}px">{cell}</div>')
 
 
 def link(url: str, text: str) -> html.Html:
