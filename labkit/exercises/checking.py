@@ -195,7 +195,7 @@ def _try(exercise: Exercise, case: Case, answer: Any, world: World) -> Seen:
         "ended": not (trial.out_of_time or trial.interrupted),
     }
     if trial.out_of_time or trial.interrupted or trial.error is not None:
-        if trial.left:
+        if trial.out_of_time or trial.interrupted:  # it may still hold a connection, or the server's attention
             world.abandon()
         return Seen(outcome="raised", line=trial.line, **{**common, **_stopped(trial, exercise.limit_s)})
     return Seen(**{**common, **verdict})
