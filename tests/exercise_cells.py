@@ -18,9 +18,9 @@ from labkit.exercises.exercise import Exercise
 INTRO = (
     "## {section} · Exercises\n\n"
     "Write in the place of `...` and run the cell: the check tries your answer in several cases and says what it saw. "
-    "As long as there is a `...`, nothing is counted. `ex.hint()` in a cell of its own gives a hint, again the next "
-    "one, and `ex.solution()` shows a solution. What your code prints is shown with the result. `lab.progress()` draws the "
-    "map of what is done."
+    "As long as there is a `...`, nothing is counted. `ex.hint()` in a cell of its own gives a hint, again the next; "
+    "`ex.solution()` shows a solution. What your code prints is shown with the result. `lab.progress()` draws the map "
+    "of what is done."
 )
 
 
