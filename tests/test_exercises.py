@@ -494,6 +494,14 @@ def test_hints_come_one_after_the_other_also_after_the_cell_was_run_again(world:
     assert all("Hint 2 of 2" in text and "ex.solution()" in text for text in told[1:])
 
 
+def test_the_exercise_shows_its_text_as_paragraphs_and_its_blank(world: World) -> None:
+    ex = replace(SMALL, prompt="One\nparagraph.\n\n- an item\n  of two lines\n- another\n")
+    text = str(Checker(ex, lambda: world))
+    assert "Twice · 2 minutes · free" in text
+    assert "One paragraph.\n\n- an item   of two lines\n- another\n" in text
+    assert "def double(numbers):" in Checker(ex, lambda: world)._repr_html_()
+
+
 def test_the_solution_shows_itself_and_the_others(world: World) -> None:
     text = str(Checker(SMALL, lambda: world).solution())
     assert "return [2 * number for number in numbers]" in text
