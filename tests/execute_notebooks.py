@@ -7,8 +7,9 @@ Run it with the lab's own Python (`.venv/bin/python`, on Windows `.venv\\Scripts
 has set that up, whenever a cell, labkit, the facts or the models' weights have changed; then run
 `python lab.py test notebooks`, which executes them again and compares.
 
-Each notebook gets a fresh kernel and the environment of the tests (tests/guard/lab_env.py): quick pace, no keys, no
-way out of the machine, a LAB_HOME of its own, UTC, fixed width and hashes. A file is replaced only when every cell
+The cells of exercises are written from their data first (exercise_cells.py). Each notebook gets a fresh kernel and the
+environment of the tests (tests/guard/lab_env.py): quick pace, no keys, no way out of the machine, a LAB_HOME of its
+own, UTC, fixed width and hashes. A file is replaced only when every cell
 worked and nothing was written to stderr. What a notebook must not store is taken out: a widget's state, and the
 reference to it (JupyterLab would show it as an error until the cell is run; the picture beside it, as HTML, stays).
 """
@@ -22,12 +23,15 @@ import tempfile
 import time
 from pathlib import Path
 
+import exercise_cells
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from traitlets import Instance
+
+from labkit.exercises import registry
 
 ROOT = Path(__file__).parent.parent
 CELL_TIMEOUT_S = 60
@@ -48,6 +52,7 @@ class Unfit(Exception):
 def execute(path: Path, env: dict[str, str]) -> nbformat.NotebookNode:
     """The notebook at `path` with the outputs of a fresh kernel started in `env`. Raises Unfit."""
     book = nbformat.read(path, as_version=4)
+    exercise_cells.written(book, registry.exercises(path.name[:2]))
     client = NotebookClient(
         book,
         kernel_manager_class=ThisPython,

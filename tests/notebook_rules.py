@@ -8,17 +8,21 @@ from __future__ import annotations
 import ast
 import re
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import exercise_cells
 import nbformat
+
+from labkit.exercises.exercise import LEVELS, Exercise
 
 Book = nbformat.NotebookNode
 RULES: dict[str, Callable[[Book], list[str]]] = {}
 
 SIZE_BYTES = 600_000
 WORDS = range(600, 2501)
-CODE_CELLS = range(15, 41)
+CODE_CELLS = range(15, 41)  # beside those of the exercises
+EXERCISES = range(3, 7)
 MEDIAN_LINES = 7
 LINE_CHARACTERS = 92  # what fits beside the file browser in a window of 1200 pixels
 IGNORED_CELLS = 3
@@ -214,7 +218,7 @@ def it_is_neither_thin_nor_endless(book: Book) -> Iterator[str]:
     words = len(words_of(book))
     if words not in WORDS:
         yield f"it has {words} words, not {WORDS.start} to {WORDS.stop - 1}"
-    lines = [len(cell.source.splitlines()) for cell in code_cells(book)]
+    lines = [len(c.source.splitlines()) for c in code_cells(book) if not c.id.startswith("exercise-")]
     if len(lines) not in CODE_CELLS:
         yield f"it has {len(lines)} code cells, not {CODE_CELLS.start} to {CODE_CELLS.stop - 1}"
     if lines and statistics.median(lines) > MEDIAN_LINES:
@@ -235,6 +239,36 @@ def links_lead_somewhere(book: Book) -> Iterator[str]:
         for target in LINK.findall(cell.source) if cell.cell_type == "markdown" else ():
             if not re.fullmatch(r"https://[\w.-]+\.\w+(/\S*)?|\d\d-[\w-]+\.ipynb(#\S*)?", target):
                 yield f"{cell.id} links to {target!r}, which is neither https nor another notebook"
+
+
+# --- exercises: what their data says, in the notebook ---------------------------------------------------------------
+
+
+def exercise_problems(book: Book, number: str, exercises: Sequence[Exercise]) -> list[str]:
+    """What is wrong with the exercises of notebook `number`: how many, which levels, shown once as their data says."""
+    found = []
+    wanted = range(1, 2) if number == "00" else EXERCISES
+    if len(exercises) not in wanted:
+        found.append(f"its module has {len(exercises)} exercises, not {wanted.start} to {wanted.stop - 1}")
+    lacking = [level for level in LEVELS if level not in {ex.level for ex in exercises}]
+    if lacking and number != "00":
+        found.append(f"it has no {' and no '.join(lacking)} exercise; there is to be one of each level")
+    called = [call.args[0].value for _, call in calls(book) if name_of(call.func) == "exercise" and call.args]
+    for name in called:
+        if name not in {ex.id for ex in exercises}:
+            found.append(f"it shows the exercise {name!r}, which its module does not have")
+    by_id = {cell.id: cell.source for cell in book.cells}
+    for place, ex in enumerate(exercises, 1):
+        if called.count(ex.id) != 1:
+            found.append(f"{ex.id} is shown {called.count(ex.id)} times, not once: run tests/execute_notebooks.py")
+        elif by_id.get(exercise_cells.id_of(ex)) != exercise_cells.source_of(ex):
+            found.append(f"the cell of {ex.id} is not that of its data: run tests/execute_notebooks.py")
+        elif by_id.get(f"about-{exercise_cells.id_of(ex)}") != exercise_cells.text_of(ex, place):
+            found.append(f"the text of {ex.id} is not that of its data: run tests/execute_notebooks.py")
+    shown = [name for name in called if name in {ex.id for ex in exercises}]
+    if shown != [ex.id for ex in exercises if ex.id in shown]:
+        found.append("the exercises stand in another order than in their module")
+    return found
 
 
 # --- reading a notebook ---------------------------------------------------------------------------------------------

@@ -99,9 +99,9 @@ def found(text: str, canaries: dict[str, str]) -> list[str]:
 
 
 def test_a_lesson_under_full_logging_shows_and_saves_no_key(canaries: dict[str, str], tmp_path: Path) -> None:
-    from labkit.exercises.predictions import _all
+    from labkit.exercises.registry import predictions
 
-    first = _all()[0]
+    first = predictions()[0]
     code = (
         LESSON.replace("CONFIG", (facts.CONFIGS / "librechat.yaml").as_posix())
         .replace("PREDICTION", first.id)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import execute_notebooks
+import exercise_cells
 import nbformat
 import notebook_rules as rules
 import pytest
@@ -17,13 +18,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from nbval.plugin import get_sanitize_patterns
 
 from labkit import facts
-from labkit.exercises.predictions import Prediction
+from labkit.exercises import Exercise, Prediction, registry
 
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 COURSE = yaml.safe_load((ROOT / "configs" / "course.yaml").read_text(encoding="utf-8"))["notebooks"]
 BOOKS = {path.name: nbformat.read(path, as_version=4) for path in PATHS}
-PREDICTIONS = {"00": "n00_start", "01": "n01_raw_calls"}
+NUMBERS = [name[:2] for name in BOOKS if name[:2].isdigit()]
 
 
 @pytest.mark.parametrize("name", BOOKS)
@@ -187,25 +188,55 @@ def test_no_key_of_the_local_providers_is_stored(name: str) -> None:
     assert [provider.id for provider in asked if provider.key.local in text] == []
 
 
-def predictions(number: str) -> tuple[Prediction, ...]:
-    return tuple(import_module(f"labkit.exercises.{PREDICTIONS[number]}").PREDICTIONS)
+def test_every_module_of_a_notebook_has_its_notebook_and_the_other_way_round() -> None:
+    found = [registry.NOTEBOOK.fullmatch(name) for name in registry.names()]
+    assert sorted(match[1] for match in found if match) == sorted(NUMBERS)
 
 
-def test_every_notebook_has_its_predictions() -> None:
-    assert set(PREDICTIONS) == {name[:2] for name in BOOKS}
-
-
-@pytest.mark.parametrize("number", PREDICTIONS)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_notebook_asks_and_reveals_each_of_its_predictions_once(number: str) -> None:
     book = next(book for name, book in BOOKS.items() if name.startswith(number))
     called = [(rules.name_of(call.func), call.args) for _, call in rules.calls(book)]
     asked = [args[0].value for name, args in called if name == "predict"]
-    assert asked == [prediction.id for prediction in predictions(number)]
+    assert asked == [prediction.id for prediction in registry.predictions(number)]
     assert len([name for name, _ in called if name == "reveal"]) == len(asked) >= 2
     assert all(id.startswith(f"{number}-") for id in asked)
 
 
-@pytest.mark.parametrize("prediction", [p for number in PREDICTIONS for p in predictions(number)], ids=lambda p: p.id)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_notebook_shows_each_of_its_exercises_as_their_data_says(number: str) -> None:
+    book = next(book for name, book in BOOKS.items() if name.startswith(number))
+    assert rules.exercise_problems(book, number, registry.exercises(number)) == []
+
+
+def test_a_notebook_that_shows_its_exercises_otherwise_is_found() -> None:
+    three = [ex for ex in registry.exercises("01") if ex.id in ("01-whole", "01-join", "01-persist")]
+    good_book = new_notebook(cells=[new_markdown_cell("## Summary", id="a")])
+    exercise_cells.written(good_book, three)
+    nbformat.validate(good_book)
+    assert good_book.cells[0].id == "about-exercises"
+    assert rules.exercise_problems(good_book, "01", three) == []
+
+    def said(number: str, exercises: list[Exercise], *changes: Callable[[Any], Any]) -> str:
+        book = copy.deepcopy(good_book)
+        for change in changes:
+            change(book)
+        return " ".join(rules.exercise_problems(book, number, exercises))
+
+    assert "has 2 exercises, not 3 to 6" in said("01", three[:2])
+    assert "no free exercise" in said("01", three[:2])
+    assert "has 3 exercises, not 1 to 1" in said("00", three)
+    assert "which its module does not have" in said("01", three[:2])
+    assert "shown 0 times" in said("01", three, lambda book: book.cells.pop(2))
+    assert "shown 2 times" in said("01", three, lambda book: book.cells.append(book.cells[2]))
+    assert "the cell of 01-whole is not" in said(
+        "01", three, lambda b: b.cells[2].update(source=b.cells[2].source + " ")
+    )
+    assert "the text of 01-whole is not" in said("01", three, lambda b: b.cells[1].update(source="Do it."))
+    assert "another order" in said("01", [three[1], three[0], three[2]])
+
+
+@pytest.mark.parametrize("prediction", registry.predictions(), ids=lambda p: p.id)
 def test_every_choice_of_a_prediction_has_words_of_its_own(prediction: Prediction) -> None:
     assert prediction.question.endswith("?")
     if prediction.choices:

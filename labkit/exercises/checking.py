@@ -10,6 +10,7 @@ import copy
 import functools
 import inspect
 import os
+import re
 import threading
 from collections.abc import Callable
 from types import FrameType, FunctionType, MethodType
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from labkit.exercises.progress import Progress
     from labkit.exercises.world import World
 
+LINE_BREAK = re.compile(r"(?<!\n)\n(?![\n*-])")  # one that only wraps a paragraph or an item of a list
 COPIED = (list, dict, set, bytearray, tuple)
 _at_work = threading.Lock()
 _marks: dict[tuple[str, str], tuple[Seen, ...]] = {}  # what a misconception's source does, by exercise and source
@@ -84,7 +86,8 @@ class Checker:
 
     def _task(self) -> Words:
         ex = self.exercise
-        return Words(f"{ex.title} · {about(ex)}", ex.prompt.strip(), ex.blank.strip("\n"), (_how(ex),))
+        prompt = LINE_BREAK.sub(" ", ex.prompt.strip())
+        return Words(f"{ex.title} · {about(ex)}", prompt, ex.blank.strip("\n"), (_how(ex),))
 
     # inside ---------------------------------------------------------------------------------------------------
 
@@ -195,7 +198,7 @@ def _try(exercise: Exercise, case: Case, answer: Any, world: World) -> Seen:
         "ended": not (trial.out_of_time or trial.interrupted),
     }
     if trial.out_of_time or trial.interrupted or trial.error is not None:
-        if trial.left:
+        if trial.out_of_time or trial.interrupted:  # it may still hold a connection, or the server's attention
             world.abandon()
         return Seen(outcome="raised", line=trial.line, **{**common, **_stopped(trial, exercise.limit_s)})
     return Seen(**{**common, **verdict})

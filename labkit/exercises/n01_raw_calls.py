@@ -513,7 +513,8 @@ CONVERSATION = Exercise(
     prompt="""
 `talk` is handed a client of provider `lab`, a model's id and a list of questions. It asks them one after the other, as
 one conversation: each request carries everything that was said before it, by both sides. It returns the list of the
-answers' texts. The check reads at the provider what you sent.
+answers' texts. Send through the `client` that you are handed, to `/chat/completions`, as `ask` does in section 3; the
+check reads at the provider what came.
 """,
     blank="""
 def talk(client, model, questions):

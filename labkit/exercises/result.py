@@ -115,28 +115,23 @@ class Result:
 
     def _repr_html_(self) -> str:
         case, body = self.failing, ""
-        rows = [[name, html.pre(text) if name == "Given" else text] for name, text in self._parts()]
+        rows: list[list[object]] = [[name, _code(text) if name == "Given" else text] for name, text in self._parts()]
+        if case and case.outcome == "raised":
+            rows.append(["Raised", _code(case.got)])
+        if case and case.line:
+            rows.append(["In your code", _code(case.line)])
+        if case and case.wire:
+            rows.append(["On the wire", _code("\n".join(case.wire))])
         if rows:
             body += html.table(rows)
-        if case and case.outcome == "raised":
-            body += html.table([["Raised", html.pre(case.got)]])
-        elif case and (case.expected or case.got):
+        if case and case.outcome == "missed" and (case.expected or case.got):
             about = f": {case.about}" if case.about else ""
-            head = [f"Expected{about}", f"Got{about}"]
-            body += html.table([[html.pre(case.expected), html.pre(case.got)]], head)
-        if case and case.line:
-            body += html.table([["In your code", html.pre(case.line)]])
-        if case and case.wire:
-            body += html.table([["On the wire", html.pre("\n".join(case.wire))]])
+            body += html.table([[_code(case.expected), _code(case.got)]], [f"Expected{about}", f"Got{about}"])
         first, *rest = self._words() or [""]
-        strong = bool(self.message or (case and case.why))
-        body += (
-            html.Html(f'<div style="margin: 4px 0; overflow-wrap: break-word">{html.escape(first)}</div>')
-            if (first and strong)
-            else html.note(first)
-            if first
-            else ""
-        )
+        if first and (self.message or (case and case.why)):
+            body += f'<div style="margin: 4px 0; overflow-wrap: break-word">{html.escape(first)}</div>'
+        elif first:
+            body += html.note(first)
         body += "".join(html.note(text) for text in rest)
         if self.printed:
             body += html.note("Your code printed") + html.folded(self.printed.rstrip("\n"), SHOWN_CHARACTERS)
@@ -168,6 +163,11 @@ class Words:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+
+def _code(text: str) -> html.Html:
+    """Text in fixed width for a table's cell; JupyterLab would paint a `pre` there in another colour than its row."""
+    return html.Html(f'<div style="{html.MONO}; {html.WRAP}">{html.escape(text)}</div>')
 
 
 def _named(name: str, text: str) -> str:
