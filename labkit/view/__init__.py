@@ -9,5 +9,6 @@ from __future__ import annotations
 from labkit.view.anatomy import View, log_html, show
 from labkit.view.curl import curl
 from labkit.view.diff import Diff, diff
+from labkit.view.token_row import token_row
 
-__all__ = ["Diff", "View", "curl", "diff", "log_html", "show"]
+__all__ = ["Diff", "View", "curl", "diff", "log_html", "show", "token_row"]
