@@ -38,7 +38,7 @@ LOWER = {"muon_lr": 0.012, "adam_lr": 0.0024}
 RUNS = {
     "base-1": Run("base", documents=340_000, seed=1, steps=2000, decay_from=2000),
     "base-2": Run("base", documents=340_000, seed=2, steps=2000, decay_from=2000, start="base-1", **LOWER),
-    "base-3": Run("base", documents=340_000, seed=3, steps=2000, decay_from=2000, start="base-2", **LOWER),
+    "base-3": Run("drilled", documents=340_000, seed=3, steps=2000, decay_from=2000, start="base-2", **LOWER),
     "lab-chat": Run("chat", documents=200_000, seed=11, steps=3000, decay_from=0, start="base-2", **LOWER),
     "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-2", **LOWER),
     "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", **LOWER),

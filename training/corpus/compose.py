@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .documents import Chat, Exchange, Raw, Turn
 from .draw import Draw
-from .skills import chat, creative, echo, knowledge, logic, numbers, programs, rules, texts
+from .skills import chat, creative, drills, echo, knowledge, logic, numbers, programs, rules, texts
 
 Skill = Callable[[Draw], Exchange | Raw]
 SKILLS: dict[str, tuple[float, Skill]] = {
@@ -73,13 +73,15 @@ STYLED = (
 )
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
+    "drilled": {},
     "chat": {},
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "drilled": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
+DRILLS = 0.15  # of the documents of the mix "drilled"
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -176,6 +178,8 @@ FOLLOWING = (
 
 def document(draw: Draw) -> Chat | Raw:
     """One conversation or raw text, as the corpus has it."""
+    if draw.mix == "drilled" and draw.chance(DRILLS):
+        return drills.drill(draw)
     made = exchange(draw)
     if isinstance(made, Raw):
         return made

@@ -59,9 +59,13 @@ class Chat:
 
 @dataclass(frozen=True)
 class Raw:
-    """Text without chat markup, for plain completion."""
+    """Text without chat markup, for plain completion.
 
-    text: str
+    parts: what comes before the text as (text, learned) pieces, where not all is to be learned.
+    """
+
+    text: str = ""
+    parts: tuple[tuple[str, bool], ...] = ()
 
     def pieces(self, think_last: bool = False) -> list[tuple[str, bool]]:
-        return [(self.text + "<|endoftext|>", True)]
+        return [*self.parts, (self.text + "<|endoftext|>", True)]
