@@ -7,7 +7,7 @@ from both. Labels show every sign: what the font lacks is written as an escape, 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 NEUTRAL = "#7a7a7a"  # text and axes: contrast 4.3 with white, 4.4 with the page of JupyterLab's dark theme
 FILL = TONES["info"]
+MARKS = (("o", FILL), ("s", TONES["warn"]), ("^", TONES["good"]), ("D", TONES["bad"]))
 FONT = "DejaVu Sans"  # comes with Matplotlib: the same signs on every system
 
 
@@ -224,6 +226,70 @@ def _noted(ax: Axes, frame: pd.DataFrame, more: str = "") -> None:
         ax.set_xlabel(ax.get_xlabel() + "\n" + textwrap.fill(note.replace("$", r"\$"), 96), fontsize=8.5)
 
 
+def shares(x: ArrayLike, series: Mapping[str, ArrayLike], *, xlabel: str, ax: Axes | None = None) -> Axes:
+    """A line for each series of shares over one x, named in a legend; told apart by their marks as well as by colour.
+
+    x: (n,) float.  series: name -> (n,) float in [0, 1]; up to four.  ax: where to draw; None makes a figure.
+    Raises ParameterError for another length, more series, or a share outside [0, 1].
+    """
+    at = np.asarray(x, np.float64)
+    lines = {name: np.asarray(values, np.float64) for name, values in series.items()}
+    if at.ndim != 1 or not at.size or any(values.shape != at.shape for values in lines.values()):
+        raise ParameterError(
+            f"x of shape {at.shape} and series of shapes {[values.shape for values in lines.values()]}",
+            where="shares",
+            right="Give each series one value for each x",
+        )
+    if not 1 <= len(lines) <= len(MARKS) or any(not ((v >= 0) & (v <= 1)).all() for v in lines.values()):
+        raise ParameterError(
+            f"{len(lines)} series, or a share outside 0 to 1",
+            where="shares",
+            right=f"Give one to {len(MARKS)} series of numbers from 0 to 1",
+        )
+    with _style():
+        if ax is None:
+            ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")[1]
+        for (name, values), (mark, color) in zip(lines.items(), MARKS, strict=False):
+            ax.plot(at, values, color=color, linewidth=2, marker=mark, label=legible(name))
+        ax.set(xlabel=xlabel, ylabel="share", ylim=(-0.03, 1.05))
+        _percents(ax)
+        for text in ax.legend(frameon=False, loc="best").get_texts():
+            text.set_parse_math(False)
+    return ax
+
+
+def calibration(confidence: ArrayLike, right: ArrayLike, count: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Share of right answers against stated confidence, a mark for each group, as large as the group; and the diagonal.
+
+    confidence, right: (n,) float in [0, 1].  count: (n,) how many answers stand behind each, 1 or more.
+    On the diagonal a model that says 80 % is right in 80 of 100 cases; below it, it is too sure.
+    Raises ParameterError for other shapes or values.
+    """
+    said, was, many = (np.asarray(values, np.float64) for values in (confidence, right, count))
+    if said.ndim != 1 or not said.size or not said.shape == was.shape == many.shape:
+        raise ParameterError(
+            f"shapes {said.shape}, {was.shape} and {many.shape}",
+            where="calibration",
+            right="Give three lists of one length",
+        )
+    if not ((said >= 0) & (said <= 1) & (was >= 0) & (was <= 1) & (many >= 1)).all():
+        raise ParameterError(
+            "a share is outside 0 to 1, or a group is empty", where="calibration", right="Leave empty groups out"
+        )
+    with _style():
+        if ax is None:
+            ax = plt.subplots(figsize=(4.6, 4.2), layout="constrained")[1]
+        ax.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=1, linestyle="--", label="calibrated")
+        ax.scatter(said, was, s=40 + 300 * many / many.sum(), color=FILL, zorder=3, label="measured")
+        ax.set(xlabel="confidence", ylabel="share right", xlim=(-0.03, 1.05), ylim=(-0.03, 1.05))
+        _percents(ax)
+        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        for handle in ax.legend(frameon=False, loc="upper left").legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([60.0])
+    return ax
+
+
 def legible(text: str) -> str:
     """`text` as a label can show it: nothing invisible, and an escape for a sign that the font has not.
 
@@ -258,3 +324,9 @@ def _style() -> Iterator[None]:
 def _clear(ax: Axes) -> None:
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+
+
+def _percents(ax: Axes) -> None:
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    ax.grid(color=NEUTRAL, alpha=0.25)
+    _clear(ax)

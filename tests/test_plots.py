@@ -146,3 +146,48 @@ def test_a_plot_leaves_the_learners_own_settings_alone() -> None:
     plots.bars(["a"], [1.0])
     plots.temperature_curves(LOGITS, [1.0])
     assert dict(plt.rcParams) == before
+
+
+def test_shares_draws_each_series_told_apart_by_colour_and_mark() -> None:
+    x = [0.2, 1.0, 2.0]
+    ax = plots.shares(x, {"new": [0.1, 0.5, 1.0], "true": [1.0, 0.9, 0.0]}, xlabel="temperature")
+    new, true = ax.lines
+    assert new.get_xdata().tolist() == true.get_xdata().tolist() == x
+    assert new.get_ydata().tolist() == [0.1, 0.5, 1.0]
+    assert new.get_color() != true.get_color()
+    assert new.get_marker() != true.get_marker()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["new", "true"]
+    assert ax.get_xlabel() == "temperature"
+    assert ax.get_ylim()[0] < 0 < 1 < ax.get_ylim()[1]
+    assert plots.shares([1], {"$x_1$ 中": [0], "_^{": [1]}, xlabel="x", ax=ax) is ax
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    "series",
+    [{}, {"a": [0.5]}, {"a": [0.5, 1.1]}, {"a": [0.5, float("nan")]}, {str(n): [0.1, 0.2] for n in range(5)}],
+)
+def test_shares_refuses_what_it_cannot_draw(series: dict[str, list[float]]) -> None:
+    with pytest.raises(ParameterError, match="shares"):
+        plots.shares([1.0, 2.0], series, xlabel="x")
+
+
+def test_calibration_draws_the_diagonal_and_larger_groups_larger() -> None:
+    ax = plots.calibration([0.2, 0.9], [0.1, 1.0], [10, 30])
+    (diagonal,), (groups,) = ax.lines, ax.collections
+    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
+    assert groups.get_offsets().tolist() == [[0.2, 0.1], [0.9, 1.0]]
+    small, large = groups.get_sizes()
+    assert small < large
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right", "count"),
+    [([], [], []), ([0.5], [0.5, 0.5], [1]), ([1.2], [0.5], [1]), ([0.5], [-0.1], [1]), ([0.5], [0.5], [0])],
+)
+def test_calibration_refuses_what_it_cannot_draw(
+    confidence: list[float], right: list[float], count: list[float]
+) -> None:
+    with pytest.raises(ParameterError, match="calibration"):
+        plots.calibration(confidence, right, count)

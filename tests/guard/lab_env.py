@@ -12,7 +12,7 @@ KEPT = ("LAB_CI", "LAB_SHOTS", "LAB_WEIGHTS")
 FIXED = {
     "COLUMNS": "100",
     "LAB_PACE": "quick",
-    "MPLBACKEND": "agg",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # Jupyter's: no window, stored figures
     "NO_COLOR": "1",
     "PYTHONHASHSEED": "0",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
