@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import execute_notebooks
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb, to_rgba
+from nbformat.v4 import new_code_cell, new_notebook
 from scipy.special import softmax
 from scipy.stats import entropy
 
@@ -18,6 +22,7 @@ from labkit.errors import ParameterError
 
 LOGITS = np.array([3.0, 2.0, 0.5, -1.0, -np.inf])
 AWKWARD = ["", " ", "\n", "$x_1$", "<b>", "\u202eabc", "中文", "😀", "é", "_^{", "́", "a\x00b"]
+FIGURE = "from labkit import plots\nplots.bars(['a'], [0.5]);"
 PAGES = {"light": "#ffffff", "dark": "#111111"}  # JupyterLab's own
 
 
@@ -191,3 +196,11 @@ def test_calibration_refuses_what_it_cannot_draw(
 ) -> None:
     with pytest.raises(ParameterError, match="calibration"):
         plots.calibration(confidence, right, count)
+
+
+def test_each_figure_of_a_notebook_is_shown_and_stored(tmp_path: Path) -> None:
+    """The backend is loaded with the first figure, and must go on showing after it."""
+    book = new_notebook(cells=[new_code_cell(FIGURE), new_code_cell(FIGURE), new_code_cell(FIGURE)])
+    nbformat.write(book, tmp_path / "99-figures.ipynb")
+    ran = execute_notebooks.execute(tmp_path / "99-figures.ipynb", execute_notebooks.tests_env(str(tmp_path)))
+    assert [[set(output.data) for output in cell.outputs] for cell in ran.cells] == [[{"image/png", "text/plain"}]] * 3
