@@ -250,7 +250,7 @@ def shares(x: ArrayLike, series: Mapping[str, ArrayLike], *, xlabel: str, ax: Ax
         if ax is None:
             ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")[1]
         for (name, values), (mark, color) in zip(lines.items(), MARKS, strict=False):
-            ax.plot(at, values, color=color, linewidth=2, marker=mark, label=legible(name))
+            ax.plot(at, values, color=color, linewidth=2, marker=mark, label=" ".join(map(legible, name.split(" "))))
         ax.set(xlabel=xlabel, ylabel="share", ylim=(-0.03, 1.05))
         _percents(ax)
         for text in ax.legend(frameon=False, loc="best").get_texts():

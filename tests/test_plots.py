@@ -155,13 +155,13 @@ def test_a_plot_leaves_the_learners_own_settings_alone() -> None:
 
 def test_shares_draws_each_series_told_apart_by_colour_and_mark() -> None:
     x = [0.2, 1.0, 2.0]
-    ax = plots.shares(x, {"new": [0.1, 0.5, 1.0], "true": [1.0, 0.9, 0.0]}, xlabel="temperature")
+    ax = plots.shares(x, {"new": [0.1, 0.5, 1.0], "facts right": [1.0, 0.9, 0.0]}, xlabel="temperature")
     new, true = ax.lines
     assert new.get_xdata().tolist() == true.get_xdata().tolist() == x
     assert new.get_ydata().tolist() == [0.1, 0.5, 1.0]
     assert new.get_color() != true.get_color()
     assert new.get_marker() != true.get_marker()
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["new", "true"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["new", "facts right"]
     assert ax.get_xlabel() == "temperature"
     assert ax.get_ylim()[0] < 0 < 1 < ax.get_ylim()[1]
     assert plots.shares([1], {"$x_1$ 中": [0], "_^{": [1]}, xlabel="x", ax=ax) is ax
