@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import LabError, did_you_mean
 
 if TYPE_CHECKING:
+    from labkit.widgets.explorer import sampling_explorer as sampling_explorer
     from labkit.widgets.next_token import next_token_view as next_token_view
+    from labkit.widgets.playground import request_playground as request_playground
+    from labkit.widgets.stages import sampling_view as sampling_view
     from labkit.widgets.temperatures import temperature as temperature
 
-_HOME = {"next_token_view": "labkit.widgets.next_token", "temperature": "labkit.widgets.temperatures"}
-__all__ = ["next_token_view", "temperature"]
+_HOME = {
+    "next_token_view": "labkit.widgets.next_token",
+    "request_playground": "labkit.widgets.playground",
+    "sampling_explorer": "labkit.widgets.explorer",
+    "sampling_view": "labkit.widgets.stages",
+    "temperature": "labkit.widgets.temperatures",
+}
+__all__ = ["next_token_view", "request_playground", "sampling_explorer", "sampling_view", "temperature"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,264 @@
+"""The larger widgets in a real JupyterLab, in a real browser; one of them in Notebook 7 as well.
+
+One start of JupyterLab serves all: each widget has a notebook of its own, opened in a page of its own. LAB_SHOTS names
+a folder for pictures of each state. No time is judged here; `benchmarks/widgets.py` measures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import axe
+import nbformat
+import pytest
+from browser import BARS, CONTRAST, Desk, OpenLab, chromium, open_browser, wait_for
+
+pytestmark = pytest.mark.browser
+
+BOARD = ".lab-board"
+READABLE = 4.5  # contrast of text: WCAG 2.2, 1.4.3, level AA; what is disabled is exempt
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    executable = chromium()
+    if executable is None:
+        reason = "no Chromium or Chrome was found; CHROMIUM may name one"
+        pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
+    with open_browser(executable) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLab]:
+    lab = OpenLab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.stop()
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("LAB_SHOTS")
+    return Path(named) if named else tmp_path_factory.mktemp("shots")
+
+
+class Bench:
+    """A notebook with one widget, called `w`, run in a page of JupyterLab."""
+
+    def __init__(self, lab: OpenLab, browser: Any, shots: Path, name: str, make: str, twin: str) -> None:
+        self.lab, self.shots, self.name, self.file = lab, shots, name, f"{name}.ipynb"
+        cells = [f"from labkit import Lab, widgets\nlab = Lab(pace='quick')\nw = {make}", "w", twin]
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"kernelspec": KERNEL}
+        )
+        nbformat.write(notebook, lab.clone / "my" / self.file)
+        self.desk = Desk(lab, browser, lab.url_of(self.file), width=1600, height=1300)
+        self.cells = self.desk.run_all()
+        self.board = self.desk.scroll_to(BOARD)
+
+    def printed(self) -> str:
+        """What the twin's cell printed."""
+        return "".join(self.cells[2]["outputs"][0]["text"])
+
+    @property
+    def page(self) -> Any:
+        return self.desk.page
+
+    def button(self, name: str) -> Any:
+        return self.board.get_by_role("button", name=name, exact=True)
+
+    def field(self, label: str) -> Any:
+        return self.board.get_by_label(label, exact=True)
+
+    def type(self, label: str, text: str) -> None:
+        """Type into a field, as a person does, and leave it by Enter."""
+        field = self.field(label).first
+        field.press("ControlOrMeta+a")
+        field.press_sequentially(text)
+        field.press("Enter")
+
+    def kernel(self, expression: str) -> Any:
+        """The value of an expression in the kernel."""
+        return self.lab.evaluate(self.file, expression)
+
+    def until(self, what: str, ask: Any) -> None:
+        wait_for(what, ask, 90)
+
+    def says(self, text: str) -> None:
+        """Wait until the board shows this text."""
+        self.until(f"the board to say {text!r}", lambda: text in self.board.inner_text())
+
+    def shoot(self, state: str) -> None:
+        self.desk.scroll_to(BOARD)
+        self.desk.shoot(self.shots, f"{self.name}-{state}")
+
+    def assert_well_shown(self, state: str) -> None:
+        """Two widths and two themes: nothing cut off or too faint, nothing serious for axe, no error in the console."""
+        for theme, width in (("Light", 1000), ("Dark", 1000), ("Dark", 1600), ("Light", 1600)):
+            self.desk.look(theme, width, 1300)
+            self.desk.scroll_to(BOARD)
+            self.desk.shoot(self.shots, f"{self.name}-{state}-{theme.lower()}-{width}")
+            assert self.board.evaluate("node => node.scrollWidth <= node.clientWidth + 1"), (theme, width)
+            assert cut_off(self.board) == [], (theme, width)
+            assert self.board.evaluate(CONTRAST) >= READABLE, (theme, width)
+            assert axe.violations(self.page, BOARD) == []
+        self.assert_no_error()
+
+    def assert_no_error(self) -> None:
+        assert [output for cell in self.cells for output in cell["outputs"] if output["output_type"] == "error"] == []
+        assert self.desk.errors == []
+        assert self.page.locator("text=Traceback").count() == 0
+
+    def close(self) -> None:
+        self.desk.close()
+
+
+def cut_off(board: Any) -> list[str]:
+    """The labels, buttons and cells whose text is wider than they are."""
+    found: list[str] = board.locator("label, td, th, button").evaluate_all(
+        "all => all.filter(n => n.getClientRects().length && n.scrollWidth > n.clientWidth + 1).map(n => n.innerText)"
+    )
+    return found
+
+
+def bars(board: Any) -> list[Any]:
+    found: list[Any] = board.locator("table").first.evaluate(BARS)
+    return found
+
+
+# --- the sampling explorer -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def explorer(lab: OpenLab, browser: Any, shots: Path) -> Iterator[Bench]:
+    bench = Bench(
+        lab, browser, shots, "explorer", "widgets.sampling_explorer(temperature=1.2)", "w.top_k = 6\nprint(w.numbers())"
+    )
+    yield bench
+    bench.close()
+
+
+def test_the_explorers_twin_moved_its_slider(explorer: Bench) -> None:
+    assert "'tokens_left': 6" in explorer.printed()
+    assert explorer.field("top_k").input_value() == "6"
+    assert "cut by top_k" in explorer.board.inner_text()
+
+
+def test_the_arrow_keys_move_the_explorers_temperature_and_the_bars_follow(explorer: Bench) -> None:
+    before = [bar["width"] for bar in bars(explorer.board)]
+    handle = explorer.board.locator(".noUi-handle").first
+    handle.focus()
+    for _ in range(5):
+        explorer.page.keyboard.press("PageUp")
+    explorer.until("the bars", lambda: [bar["width"] for bar in bars(explorer.board)] != before)
+    explorer.until("the kernel", lambda: explorer.kernel("w.temperature") > 1.2)
+    rows = explorer.kernel("[row.after for row in w.view.rows]")
+    explorer.until(
+        "the widths of the bars",
+        lambda: [bar["width"] for bar in bars(explorer.board)][: len(rows)] == pytest.approx(rows, abs=0.004),
+    )
+
+
+def test_tokens_are_drawn_clicked_and_taken_back_by_keyboard(explorer: Bench) -> None:
+    explorer.button("Draw a token").focus()
+    explorer.page.keyboard.press("Enter")
+    explorer.until("a token", lambda: explorer.kernel("len(w.steps)") == 1)
+    shown = explorer.board.locator(".lab-tokens button").nth(1)
+    explorer.until("the buttons", lambda: shown.inner_text() == explorer.kernel("w.view.rows[1].token"))
+    token = shown.inner_text()
+    shown.focus()
+    explorer.page.keyboard.press("Space")
+    explorer.until("the second token", lambda: explorer.kernel("len(w.steps)") == 2)
+    assert explorer.kernel("w.steps[1].token") == token
+    explorer.says("the path not taken")
+    explorer.button("Back").click()
+    explorer.until("one token less", lambda: explorer.kernel("len(w.steps)") == 1)
+
+
+def test_many_texts_are_written_while_the_sliders_stay_alive(explorer: Bench) -> None:
+    explorer.type("texts", "30")
+    explorer.type("tokens each", "40")
+    explorer.until("both numbers", lambda: explorer.kernel("(w._n.value, w._length.value)") == [30, 40])
+    explorer.button("Write them").click()
+    explorer.until("the work", lambda: explorer.kernel("w.busy or w.written is not None"))
+    explorer.type("temperature", "0.5")
+    explorer.until("the slider", lambda: explorer.kernel("w.temperature") == 0.5)
+    explorer.says("distinct-2")
+    explorer.assert_well_shown("many")
+
+
+def test_a_kernel_that_has_ended_is_told_in_a_sentence(lab: OpenLab, browser: Any, shots: Path) -> None:
+    bench = Bench(lab, browser, shots, "ended", "widgets.sampling_explorer()", "print(w.numbers())")
+    try:
+        sentence = bench.board.get_by_text("The kernel behind this widget has ended").first
+        assert not sentence.is_visible()
+        bench.desk.menu("Kernel", "Shut Down Kernel")
+        wait_for("the sentence", sentence.is_visible)
+        bench.shoot("dead")
+        bench.assert_no_error()
+    finally:
+        bench.close()
+
+
+# --- the request playground ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def playground(lab: OpenLab, browser: Any, shots: Path) -> Iterator[Bench]:
+    bench = Bench(
+        lab,
+        browser,
+        shots,
+        "playground",
+        "widgets.request_playground(lab, 'deepseek', temperature=0.3)",
+        "w.set('stop', ['END'])\nprint(w.summary())",
+    )
+    yield bench
+    bench.close()
+
+
+def test_the_playgrounds_slider_and_texts_change_the_json_as_they_are_moved(playground: Bench) -> None:
+    assert '"stop": ["END"]' in playground.printed()
+    playground.type("temperature", "1.25")
+    playground.says('"temperature": 1.25')
+    playground.field("says").last.fill("Say <b>hello</b>.")
+    playground.says('"content": "Say <b>hello</b>."')
+    playground.button("curl").click()
+    playground.says("$DEEPSEEK_API_KEY")
+    playground.button("all parameters").click()
+    playground.says("here and now")
+    playground.assert_well_shown("parameters")
+    playground.button("JSON").click()
+
+
+def test_send_brings_an_answer_with_usage_cost_and_times(playground: Bench) -> None:
+    playground.button("Send").focus()
+    playground.page.keyboard.press("Enter")
+    playground.says("The answer is complete.")
+    playground.says("tokens out")
+    playground.says("Said by lab-chat")
+    playground.assert_well_shown("answered")
+
+
+def test_stop_ends_a_stream_that_stalls_while_the_slider_stays_alive(playground: Bench) -> None:
+    playground.kernel("[lab.fault('deepseek', 'stall', after=2, seconds=300, times=1)] and 1")
+    playground.button("Send").click()
+    playground.until("the stream", lambda: playground.kernel("w.call.state") == "arriving")
+    playground.type("temperature", "0.5")
+    playground.says('"temperature": 0.5')
+    playground.button("Stop").click()
+    playground.says("Stopped by hand")
+    playground.until("the buttons", lambda: playground.button("Send").is_enabled())
+
+
+def test_another_provider_is_chosen_by_keyboard_and_the_difference_shows(playground: Bench) -> None:
+    playground.field("compare with").select_option("mistral")
+    playground.says("body.model")
+    playground.field("provider").select_option("anthropic")
+    playground.says("Left out")
+    playground.says("claude")
+    playground.assert_well_shown("difference")
