@@ -317,11 +317,10 @@ CONTRAST = """root => {
     const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4
     const light = rgb => { const [r, g, b] = rgb.map(v => linear(v / 255)); return .2126 * r + .7152 * g + .0722 * b }
     const behind = node => {
-        for (; node; node = node.parentElement) {
-            const [r, g, b, a = 1] = parse(getComputedStyle(node).backgroundColor)
-            if (a > 0) return [r, g, b]
-        }
-        return [255, 255, 255]
+        const [r, g, b, a = 1] = parse(getComputedStyle(node).backgroundColor)
+        if (a == 1) return [r, g, b]
+        const back = node.parentElement ? behind(node.parentElement) : [255, 255, 255]
+        return [r, g, b].map((v, i) => v * a + back[i] * (1 - a))
     }
     let least = 21
     for (const node of root.querySelectorAll('*')) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from labkit.widgets.beside import Newest, Run
 from labkit.widgets.board import sentence_of
 from labkit.widgets.calls import Call, follow, place_of
 from labkit.widgets.fields import body_of, field_of, fields_of, judged, out_of_range
+from labkit.widgets.scope import FAULTS
+from labkit.widgets.timeline import timeline
+from labkit.widgets.tokenised import GREETINGS, charges, charges_html, tokenizers
 from labkit.widgets.writing import Samples, Writing, distinct_n, surprise_bits, write_samples
 
 ROOT = Path(__file__).parent.parent
@@ -387,12 +391,21 @@ def test_a_range_is_the_providers_own(lab: Lab) -> None:
         field_of(lab.facts["openai"], "temprature")
 
 
-@pytest.mark.parametrize(
-    ("provider", "name", "value"),
-    [("groq", "logprobs", True), ("mistral", "temperature", 1.6), ("openai", "temperature", 0.5),
-     ("openai", "top_p", 1.5), ("groq", "frequency_penalty", 1.0), ("lab", "n", 2), ("ollama", "logit_bias", {"1": 1}), ("openai", "quark", 1),
-     ("fireworks", "stop", ["a", "b", "c", "d", "e"]), ("anthropic", "temperature", 0.5)],
-)  # fmt: skip
+TRIED = [
+    ("groq", "logprobs", True),
+    ("groq", "frequency_penalty", 1.0),
+    ("mistral", "temperature", 1.6),
+    ("openai", "temperature", 0.5),
+    ("openai", "top_p", 1.5),
+    ("openai", "quark", 1),
+    ("lab", "n", 2),
+    ("ollama", "logit_bias", {"1": 1}),
+    ("fireworks", "stop", ["a", "b", "c", "d", "e"]),
+    ("anthropic", "temperature", 0.5),
+]
+
+
+@pytest.mark.parametrize(("provider", "name", "value"), TRIED)
 def test_a_field_is_judged_refused_exactly_where_the_provider_refuses_it(
     lab: Lab, provider: str, name: str, value: Any
 ) -> None:
@@ -563,6 +576,172 @@ def test_a_stopped_server_is_told_in_a_sentence() -> None:
     assert not board._send.disabled
 
 
+# --- the stream scope ------------------------------------------------------------------------------------------------
+
+# As captured from OpenAI's API (the shape of its reference, chat/streaming), cut where a network may cut it.
+STREAM = [
+    (0.10, b": keep-alive\n\n"),
+    (0.20, b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\nda'),
+    (0.30, b'ta: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'),
+    (0.40, b'data: {"choices":[{"index":0,"delta":{"content":"lo"}}]}\n\n'),
+    (0.50, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'),
+    (0.60, b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}\n\n'),
+    (0.70, b"data: [DONE]\n\n"),
+]
+
+
+def test_each_event_of_a_stream_has_its_time_and_kind(lab: Lab) -> None:
+    view = timeline(lab.facts["openai"], STREAM)
+    assert [(beat.t_s, beat.kind) for beat in view.beats] == [
+        (0.1, "keep-alive"), (0.2, "frame"), (0.3, "text"), (0.4, "text"), (0.5, "frame"), (0.6, "usage"), (0.7, "end"),
+    ]  # fmt: skip
+    assert view.text == "Hello"
+    assert not view.cut
+    assert b"".join(beat.raw for beat in view.beats) == b"".join(part for _, part in STREAM)
+    assert view.numbers()["events"] == 7
+    assert dict(view.figures())["longest silence"] == "100 ms"
+
+
+def test_a_cut_an_error_and_broken_json_are_told_apart(lab: Lab) -> None:
+    known = lab.facts["openai"]
+    cut = timeline(known, STREAM[:3] + [(0.5, b'data: {"choi')], "failed")
+    assert cut.beats[-1].kind == "unfinished"
+    assert cut.cut
+    assert "broke off" in str(cut)
+    error = timeline(known, [*STREAM[:3], (0.4, b'data: {"error":{"message":"overloaded"}}\n\n')])
+    assert error.beats[-1].kind == "error"
+    broken = timeline(known, [*STREAM[:3], (0.4, b'data: {"choices":[{"de\n\n')])
+    assert broken.beats[-1].kind == "broken"
+
+
+def test_what_a_stream_says_is_inert_in_every_part_of_the_scope(lab: Lab) -> None:
+    said = json.dumps({"choices": [{"index": 0, "delta": {"content": HOSTILE}}]}, ensure_ascii=False)
+    view = timeline(lab.facts["openai"], [(0.1, f"data: {said}\n\n: {HOSTILE}\n\n".encode())])
+    for number in range(len(view.beats)):
+        assert_inert(view.strip(number) + view.event(number))
+    assert "alert(1)" in Inside(view.event(0)).text
+
+
+@pytest.fixture
+def scope(lab: Lab) -> Any:
+    return widgets.stream_scope(lab, "deepseek", max_tokens=40)
+
+
+@pytest.mark.parametrize("provider", ["deepseek", "anthropic", "openrouter", "mistral", "groq", "ollama"])
+def test_the_scope_reads_every_providers_stream(scope: Any, provider: str) -> None:
+    scope.provider = provider
+    view = scope.send()
+    assert view.state == "complete"
+    assert not view.cut
+    numbers = scope.numbers()
+    assert numbers["bytes"] == len(scope.call.raw)
+    assert numbers.get("text", 0) + numbers.get("working", 0) > 1
+    assert view.text == scope.call.said
+    assert "ended as it should" in scope.status.value
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [("cut", "text", "incomplete"), ("error_event", "error", "in the middle of the stream"),
+     ("truncated_json", "broken", "no JSON"), ("stall", "end", "ended as it should")],
+)  # fmt: skip
+def test_the_scope_shows_what_went_wrong(scope: Any, fault: str, kind: str, says: str) -> None:
+    scope.provider = "openai"
+    scope.fault, scope.after = fault, 2
+    FAULTS["stall"]["seconds"] = 0.5
+    view = scope.send()
+    assert kind in {beat.kind for beat in view.beats}
+    assert says in scope.status.value
+    assert view.cut == (fault == "cut")
+    assert scope.lab.faults() == []
+
+
+def test_the_scope_is_well_made_and_its_event_is_chosen_by_slider_button_or_code(scope: Any) -> None:
+    assert_well_made(scope)
+    assert scope.summary() == "Nothing was sent yet."
+    view = scope.send()
+    scope.event = 3
+    assert f"event 3 of {len(view.beats) - 1}" in scope._event.value
+    named(scope, "Next").click()
+    assert scope.event == 4
+    for _ in range(6):
+        named(scope, "Before").click()
+    assert scope.event == 0
+    assert_well_made(scope)
+    with pytest.raises(ParameterError, match="Did you mean 'stall'"):
+        scope.fault = "stal"
+
+
+# --- the token lens --------------------------------------------------------------------------------------------------
+
+
+def test_tokens_joined_are_the_text_and_the_counts_add_up() -> None:
+    for text in (*GREETINGS.values(), HOSTILE, "", " ", "a\ud800b"):
+        view = widgets.tokenise(text)
+        assert b"".join(piece.data for piece in view.pieces).decode() == view.text
+        assert [piece.token_id for piece in view.pieces] == lm.load().tokenizer.encode(view.text)
+        assert view.numbers()["tokens"] == len(view.pieces)
+        assert_inert(view._repr_html_())
+    family = widgets.tokenise("👩")  # four bytes; a token of one byte is no whole character
+    assert family.numbers()["bytes"] == 4
+    assert all(not piece.whole for piece in family.pieces) or len(family.pieces) == 1
+
+
+def test_price_and_window_are_the_facts_own(lab: Lab) -> None:
+    for charge, provider in zip(charges(lab, 1000), lab.facts.values(), strict=True):
+        model = provider.model("chat")
+        assert charge.model == model.id
+        if model.context_tokens:
+            assert charge.share == pytest.approx(1000 / model.context_tokens)
+    assert "does not fit" in charges_html(lab, 10_000_000)
+
+
+class FakeTiktoken:
+    """What the lens uses of the tiktoken package: an encoding whose tokens are bytes."""
+
+    def get_encoding(self, name: str) -> Any:
+        return self
+
+    def encode(self, text: str, disallowed_special: tuple[str, ...]) -> list[int]:
+        return list(text.encode())
+
+    def decode_single_token_bytes(self, id: int) -> bytes:
+        return bytes([id])
+
+
+def test_tiktoken_is_offered_only_where_it_is_installed_and_its_file_is_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """tiktoken/load.py: the file's name is the SHA-1 of its address, in TIKTOKEN_CACHE_DIR."""
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "tiktoken", FakeTiktoken())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert tokenizers() == lm.names()
+    address = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+    (tmp_path / hashlib.sha1(address.encode()).hexdigest()).touch()
+    assert tokenizers() == [*lm.names(), "tiktoken o200k_base"]
+    assert widgets.tokenise("né", "tiktoken o200k_base").numbers()["tokens"] == 3
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert tokenizers() == lm.names()
+
+
+def test_the_lens_follows_its_text_from_hand_and_from_code(lab: Lab) -> None:
+    lens = widgets.token_lens(lab, "Hello")
+    assert_well_made(lens)
+    lens._text.value = HOSTILE
+    assert lens.numbers()["characters"] == len(HOSTILE)
+    assert_inert(lens._tokens.value + lens._below.value)
+    named(lens, "sample text").value = "Japanese"
+    assert lens.text == GREETINGS["Japanese"]
+    lens._which.value = "languages"
+    assert "Japanese" in lens._below.value
+    lens.text = "word " * 3000
+    assert "more tokens" in lens._tokens.value
+    assert lens.numbers()["tokens"] > 2999
+    with pytest.raises(ParameterError, match="cannot be chosen"):
+        lens.tokenizer = "tiktoken"
+
+
 # --- without ipywidgets ----------------------------------------------------------------------------------------------
 
 WITHOUT = """
@@ -583,7 +762,7 @@ def test_without_ipywidgets_labkit_works_and_every_widget_says_what_to_install()
     ran = subprocess.run([sys.executable, "-c", WITHOUT], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ran.stderr == ""
     said = dict(line.split(" | ") for line in ran.stdout.splitlines())
-    plain = {"next_token_view", "sampling_view"}
+    plain = {"next_token_view", "sampling_view", "tokenise"}
     assert set(said) == set(widgets.__all__) - plain
     assert all('pip install "ipywidgets>=8.1"' in each for each in said.values())
 

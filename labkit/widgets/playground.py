@@ -483,16 +483,15 @@ def answer_html(call: Call | None, lab: Lab) -> Html:
     """What a call has brought so far: the working, the text, and when it is over the figures."""
     if call is None:
         return note("Nothing was sent yet.")
-    parts: list[Html] = []
-    if call.working:
-        parts.append(details(f"worked first ({len(call.working):,} characters)", pre(call.working)))
+    works = call.working.strip()
+    parts = [details(f"worked first ({len(works):,} characters)", pre(works))] if works else []
     tone = "bad" if call.state in ("failed", "refused") else "good" if call.state == "complete" else "info"
     parts.append(card(call.state, join([*parts, pre(call.said or call.problem or "…")]), tone))
     if call.over and call.exchange is not None:
         parts.append(bars_html(call.figures(lab), [], note=None))
         if call.spoke():
             parts.append(note(f"Said by {call.spoke()}, a model of the lab, in the place of {call.model}."))
-    return join(parts[1:] if call.working else parts)
+    return join(parts[1:] if works else parts)
 
 
 def request_playground(
