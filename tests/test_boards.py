@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from labkit import Lab, lm, widgets
 from labkit.errors import LabError, ParameterError
 from labkit.lm.sampler import Sampling, next_probs
+from labkit.widgets.benched import benched, with_add, with_drop
 from labkit.widgets.beside import Newest, Run
 from labkit.widgets.board import sentence_of
 from labkit.widgets.calls import Call, follow, place_of
 from labkit.widgets.fields import body_of, field_of, fields_of, judged, out_of_range
+from labkit.widgets.mending import cases, wrong
 from labkit.widgets.scope import FAULTS
 from labkit.widgets.timeline import timeline
 from labkit.widgets.tokenised import GREETINGS, charges, charges_html, tokenizers
@@ -740,6 +742,221 @@ def test_the_lens_follows_its_text_from_hand_and_from_code(lab: Lab) -> None:
     assert lens.numbers()["tokens"] > 2999
     with pytest.raises(ParameterError, match="cannot be chosen"):
         lens.tokenizer = "tiktoken"
+
+
+# --- the config bench ------------------------------------------------------------------------------------------------
+
+ENDPOINT = """version: "1.3.17"
+endpoints:
+  custom:
+    - name: "DeepSeek"  # kept
+      apiKey: "${DEEPSEEK_API_KEY}"
+      baseURL: "https://api.deepseek.com"
+      models: {default: ["deepseek-flash"], fetch: false}
+"""
+
+
+def test_what_is_dropped_and_added_is_the_difference_and_its_bytes() -> None:
+    text = with_add(with_drop(ENDPOINT, ["temperature", "user"]), {"reasoning_effort": "low"})
+    assert "# kept" in text
+    view = benched(text, "Hi", chosen={"temperature": 0.7}, profile="legacy")
+    assert view.problem == ""
+    assert {line.where: line.second for line in view.difference.lines} == {
+        "body.temperature": "—", "body.user": "—", "body.reasoning_effort": '"low"',
+    }  # fmt: skip
+    without = len('"temperature":0.7,') + len('"user":"lab-user-id",') - len('"reasoning_effort":"low",')
+    assert view.numbers()["bytes_saved"] == view.saved_bytes == without
+    assert view.dropped == ("temperature", "user")
+    assert with_add(with_drop(text, []), {}) == ENDPOINT
+
+
+def test_librechat_0_8_knows_some_fields_by_other_names_and_the_bench_says_so() -> None:
+    view = benched(with_drop(ENDPOINT, ["max_tokens"]), "Hi", chosen={"max_tokens": 50})
+    assert view.body["max_tokens"] == 50
+    assert not view.difference
+    assert "maxTokens" in view.names()
+    assert "sent all the same" in view.findings_html()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a: [", "This is no YAML"), ("", "no endpoint"), ("endpoints: 1", "no endpoint"), ("a: 1\na: 2", "no YAML"),
+     ("endpoints: {custom: [{name: x}]}", "drops the endpoint"),
+     (ENDPOINT.replace("https://api.deepseek.com", "nowhere"), "")],
+)  # fmt: skip
+def test_a_text_that_is_no_endpoint_is_a_sentence(text: str, says: str) -> None:
+    view = benched(text)
+    assert says in view.problem
+    assert_inert(view._repr_html_())
+    assert view.numbers()["bytes_saved"] == 0
+
+
+def test_a_key_that_stands_in_a_file_is_shown_nowhere(lab: Lab, tmp_path: Path) -> None:
+    secret = "sk-proj-" + "Ab1" * 12
+    path = tmp_path / "librechat.yaml"
+    path.write_text(ENDPOINT.replace("${DEEPSEEK_API_KEY}", secret), encoding="utf-8")
+    bench = widgets.config_bench(lab, str(path))
+    assert secret not in bench.text
+    bench.text = ENDPOINT.replace("${DEEPSEEK_API_KEY}", secret)
+    for shown in (str(bench.html()), bench.summary(), bench._request.value, bench.status.value):
+        assert secret not in shown
+
+
+@pytest.fixture
+def bench(lab: Lab) -> Any:
+    return widgets.config_bench(lab, endpoint="DeepSeek")
+
+
+def test_ticks_change_the_yaml_and_the_yaml_changes_the_ticks(bench: Any) -> None:
+    assert_well_made(bench)
+    named(bench, "temperature").value = True
+    assert bench.drop == ["temperature"]
+    assert "dropParams:" in bench.text
+    named(bench, "seed: 7").value = True
+    assert bench.add == {"seed": 7}
+    bench.drop = []
+    assert "dropParams" not in bench.text
+    assert not named(bench, "temperature").value
+    named(bench, "addParams").value = '{"top_k": 5}'
+    assert bench.add == {"top_k": 5}
+    named(bench, "addParams").value = "{"
+    assert "must be a JSON object" in bench.status.value
+    assert bench.add == {"top_k": 5}
+    with pytest.raises(ParameterError, match="no list of names"):
+        bench.drop = "temperature"
+
+
+def test_the_bench_sends_what_it_shows(lab: Lab, bench: Any) -> None:
+    bench.drop = ["user"]
+    before = len(lab.log)
+    call = bench.send()
+    assert call.state == "complete"
+    assert json.loads(lab.log[before].request.body) == bench.view.body
+    assert "user" not in bench.view.body
+    bench.text = "a: ["
+    assert "no YAML" in bench.status.value
+    named(bench, "Send").click()
+    assert "no YAML" in bench.status.value
+    bench.text = ENDPOINT.replace("https://api.deepseek.com", "https://example.com/v1")
+    named(bench, "Send").click()
+    assert "Nobody whom the facts know" in bench.status.value
+
+
+def test_every_endpoint_of_the_labs_file_can_be_sent_from_the_bench(lab: Lab, bench: Any) -> None:
+    for name in bench._endpoint.options:
+        bench.endpoint = name
+        assert bench.send().status == 200, (name, bench.call.problem)
+    bench.message = HOSTILE
+    bench.chosen = {"temperature": 0.5, "promptPrefix": HOSTILE}
+    assert_inert(str(bench.html()) + bench._request.value)
+
+
+# --- the compare board -----------------------------------------------------------------------------------------------
+
+
+def test_one_prompt_goes_to_eight_targets_at_once_and_each_is_marked_with_its_pace(lab: Lab) -> None:
+    eight = [name for name in lab.facts if name != "openrouter"]
+    board = widgets.compare_board(lab, eight, "Say hello.", max_tokens=40)
+    assert_well_made(board)
+    race = board.send()
+    assert [call.state for call in race.calls] == ["complete"] * 8
+    assert {row["pace"] for row in board.numbers()} == {"local, quick"}
+    assert all(row["tokens_out"] > 0 for row in board.numbers())
+    assert "All have answered" in board.status.value
+    assert_inert(str(board.html()))
+    with pytest.raises(ParameterError, match="Choose from 1 to 8"):
+        board.targets = list(lab.facts)
+
+
+def test_what_one_target_refuses_leaves_the_others_alone(lab: Lab) -> None:
+    board = widgets.compare_board(lab, ["mistral", "groq"], HOSTILE, max_tokens=20)
+    with lab.fault("groq", "overloaded"):
+        race = board.send()
+    assert [call.state for call in race.calls] == ["complete", "refused"]
+    assert "1 answered, 1 did not" in board.status.value
+    assert "answers 503" in board._cards.value
+    assert_inert(board._cards.value + board._table.value)
+    assert "503" in board.summary()
+
+
+def test_stop_stops_all_that_still_run(lab: Lab) -> None:
+    board = widgets.compare_board(lab, ["mistral", "groq"], max_tokens=40)
+    with lab.fault("groq", "stall", after=1, seconds=120):
+        named(board, "Send to all").click()
+        for _ in range(600):
+            if board.race.calls[0].over:
+                break
+            threading.Event().wait(0.1)
+        named(board, "Stop").click()
+        assert board.wait(60)
+    assert [call.state for call in board.race.calls] == ["complete", "stopped"]
+
+
+def test_targets_are_named_in_three_ways_and_a_wrong_one_is_told(lab: Lab) -> None:
+    model = lab.model("mistral", "strong")
+    board = widgets.compare_board(lab, ["deepseek", ("mistral", model), f"mistral · {lab.model('mistral')}"])
+    assert [one.model for one in board.targets] == [lab.model("deepseek"), model, lab.model("mistral")]
+    with pytest.raises(ParameterError, match="no living model 'nothing'"):
+        board.targets = [("mistral", "nothing")]
+    board._targets.value = ()
+    assert "from 1 to 8" in board.status.value
+    named(board, "Send to all").click()
+    assert "Choose from 1 to 8" in board.status.value
+
+
+# --- the error lab ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", ["deepseek", "anthropic", "openai"])
+def test_every_case_goes_wrong_and_is_diagnosed_and_put_right_it_works(lab: Lab, provider: str) -> None:
+    board = widgets.error_lab(lab, provider)
+    assert_well_made(board)
+    for case in cases(lab, provider):
+        board.case = case
+        diagnosis = board.send()
+        assert not diagnosis.fine, case
+        assert diagnosis.causes, case
+        assert board.status.value, case
+        assert_inert(str(board.html()))
+    board.mend()
+    assert board.send().fine
+    assert "It works" in board.status.value
+    assert board.numbers() == {"status": 200, "cause": None, "sure": None, "fine": True}
+    assert lab.faults() == []
+
+
+def test_a_call_is_mended_in_place(lab: Lab) -> None:
+    board = widgets.error_lab(lab, "groq", "wrong key")
+    assert board.send().first.id == "wrong_key"
+    board.key = "the right key"
+    board.body = {**board.body, "logprobs": True}
+    assert board.send().first is not None
+    body = board.body
+    del body["logprobs"]
+    board.body = body
+    assert board.send().fine
+    assert len(board.history) == 3
+    assert "attempt 3: 200" in board.summary()
+    board._which.value = "exchange"
+    assert "groq/openai/v1/chat/completions" in board._shown.value
+
+
+def test_no_text_can_break_the_error_lab(lab: Lab) -> None:
+    board = widgets.error_lab(lab, "mistral", "unknown model")
+    board.body = {**board.body, "model": HOSTILE}
+    board.send()
+    assert_inert(board._shown.value + board.status.value)
+    board._body.value = HOSTILE
+    assert "no JSON" in board.status.value
+    assert board.send().first is not None
+    board.path = HOSTILE
+    board.send()
+    board.provider = "ollama"
+    assert board.case in cases(lab, "ollama")
+    with pytest.raises(ParameterError, match="cannot be chosen"):
+        board.case = "wrong key"
+    with pytest.raises(ParameterError, match="has no case 'x'"):
+        wrong(lab, "mistral", "x")
 
 
 # --- without ipywidgets ----------------------------------------------------------------------------------------------

@@ -262,3 +262,139 @@ def test_another_provider_is_chosen_by_keyboard_and_the_difference_shows(playgro
     playground.says("Left out")
     playground.says("claude")
     playground.assert_well_shown("difference")
+
+
+# --- the stream scope ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scope(lab: OpenLab, browser: Any, shots: Path) -> Iterator[Bench]:
+    twin = "w.send()\nw.event = 2\nprint(w.numbers())"
+    bench = Bench(lab, browser, shots, "scope", "widgets.stream_scope(lab, 'deepseek', max_tokens=60)", twin)
+    yield bench
+    bench.close()
+
+
+def test_the_scope_shows_a_stream_event_by_event(scope: Bench) -> None:
+    assert "'usage': 1" in scope.printed()
+    scope.says("event 2 of")
+    handle = scope.board.locator(".noUi-handle").last
+    handle.focus()
+    scope.page.keyboard.press("ArrowRight")
+    scope.says("event 3 of")
+    scope.button("Next").press("Enter")
+    scope.says("event 4 of")
+    scope.type("event", "1")
+    scope.says("event 1 of")
+    scope.assert_well_shown("stream")
+
+
+def test_the_scope_shows_where_a_cut_happens(scope: Bench) -> None:
+    scope.field("goes wrong").select_option("cut")
+    scope.button("Send").press("Enter")
+    scope.says("the answer is incomplete")
+    scope.says("The stream broke off here")
+    scope.assert_well_shown("cut")
+
+
+# --- the token lens --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lens(lab: OpenLab, browser: Any, shots: Path) -> Iterator[Bench]:
+    bench = Bench(lab, browser, shots, "lens", "widgets.token_lens(lab)", "w.text = 'Hello'\nprint(w.numbers())")
+    yield bench
+    bench.close()
+
+
+def test_the_lens_follows_what_is_typed(lens: Bench) -> None:
+    assert "'characters': 5" in lens.printed()
+    lens.field("text").fill("<b>strawberry</b> 👩‍🔬 日本語")
+    lens.says("parts of a character")
+    lens.until("the count", lambda: str(lens.kernel("w.numbers()['bytes']")) in lens.board.inner_text())
+    assert lens.board.locator("b:text-is('strawberry')").count() == 0
+    lens.assert_well_shown("text")
+    lens.field("show ids").press("Space")
+    lens.field("sample text").select_option("Arabic")
+    lens.button("languages").press("Enter")
+    lens.says("Japanese (")
+    lens.assert_well_shown("languages")
+
+
+# --- the config bench ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def config(lab: OpenLab, browser: Any, shots: Path) -> Iterator[Bench]:
+    bench = Bench(
+        lab, browser, shots, "bench", "widgets.config_bench(lab, endpoint='DeepSeek')",
+        "w.drop = ['user']\nprint(w.summary())",
+    )  # fmt: skip
+    yield bench
+    bench.close()
+
+
+def test_a_tick_changes_yaml_and_request_and_the_answer_comes(config: Bench) -> None:
+    assert "bytes saved" in config.printed()
+    config.field("temperature").press("Space")
+    config.until("the YAML", lambda: "temperature" in config.field("YAML").input_value())
+    config.button("difference").click()
+    config.says("body.temperature")
+    config.button("Send").press("Enter")
+    config.says("The answer is complete.")
+    config.assert_well_shown("answered")
+
+
+def test_yaml_that_is_none_is_a_sentence(config: Bench) -> None:
+    field = config.field("YAML")
+    field.fill("endpoints: [")
+    field.blur()
+    config.says("This is no YAML")
+    config.button("check").click()
+    config.assert_well_shown("broken")
+
+
+# --- the compare board -----------------------------------------------------------------------------------------------
+
+
+def test_eight_targets_stream_side_by_side(lab: OpenLab, browser: Any, shots: Path) -> None:
+    eight = "['lab', 'anthropic', 'deepseek', 'fireworks', 'groq', 'mistral', 'ollama', 'openai']"
+    bench = Bench(
+        lab, browser, shots, "compare", "widgets.compare_board(lab, max_tokens=60)",
+        f"w.targets = {eight}\nw.send()\nprint(w.summary())",
+    )  # fmt: skip
+    try:
+        assert bench.printed().count("complete 200") == 8
+        bench.says("All have answered.")
+        bench.assert_well_shown("eight")
+        bench.field("targets").select_option(index=[0, 1, 2])
+        bench.field("prompt").fill("Say hello.")
+        bench.button("Send to all").press("Enter")
+        bench.until("three answers", lambda: bench.kernel("len(w.race.calls), w.busy") == [3, False])
+        bench.says("All have answered.")
+        bench.assert_no_error()
+    finally:
+        bench.close()
+
+
+# --- the error lab ---------------------------------------------------------------------------------------------------
+
+
+def test_a_call_goes_wrong_is_diagnosed_and_mended(lab: OpenLab, browser: Any, shots: Path) -> None:
+    bench = Bench(lab, browser, shots, "errors", "widgets.error_lab(lab)", "w.send()\nprint(w.summary())")
+    try:
+        assert "wrong_key" in bench.printed()
+        bench.says("very likely")
+        bench.assert_well_shown("diagnosis")
+        bench.button("exchange").click()
+        bench.says("401")
+        bench.assert_well_shown("exchange")
+        bench.field("key").select_option("the right key")
+        bench.button("Send").press("Enter")
+        bench.says("It works")
+        bench.field("what goes wrong").select_option("cut")
+        bench.button("Send").press("Enter")
+        bench.says("incomplete")
+        bench.assert_no_error()
+    finally:
+        bench.close()

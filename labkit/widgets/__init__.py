@@ -16,6 +16,8 @@ from labkit.errors import LabError, did_you_mean
 
 if TYPE_CHECKING:
     from labkit.widgets.bench import config_bench as config_bench
+    from labkit.widgets.comparing import compare_board as compare_board
+    from labkit.widgets.errors import error_lab as error_lab
     from labkit.widgets.explorer import sampling_explorer as sampling_explorer
     from labkit.widgets.lens import token_lens as token_lens
     from labkit.widgets.next_token import next_token_view as next_token_view
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from labkit.widgets.tokenised import tokenise as tokenise
 
 _HOME = {
+    "compare_board": "labkit.widgets.comparing",
+    "error_lab": "labkit.widgets.errors",
     "config_bench": "labkit.widgets.bench",
     "next_token_view": "labkit.widgets.next_token",
     "request_playground": "labkit.widgets.playground",
@@ -37,7 +41,9 @@ _HOME = {
     "temperature": "labkit.widgets.temperatures",
 }
 __all__ = [
+    "compare_board",
     "config_bench",
+    "error_lab",
     "next_token_view",
     "request_playground",
     "sampling_explorer",

@@ -17,6 +17,7 @@ class Run:
 
     def __init__(self, work: Callable[[Run], None], ended: Callable[[], None]) -> None:
         self._stop, self._over = threading.Event(), threading.Event()
+        self._once, self._told = threading.Lock(), False
         self._work, self._ended = work, ended
         self._on_stop: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._go, daemon=True, name="lab-widget")
@@ -57,9 +58,14 @@ class Run:
             self._finish()
 
     def _finish(self) -> None:
-        if not self._over.is_set():
+        with self._once:
+            if self._told:
+                return
+            self._told = True
+        try:
+            self._ended()  # before `wait` returns: who waited finds everything said
+        finally:
             self._over.set()
-            self._ended()
 
 
 class Newest:

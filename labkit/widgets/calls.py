@@ -182,16 +182,17 @@ def follow(
     tell: Callable[[], None] = lambda: None,
     run: Run | None = None,
     timeout_s: float = TIMEOUT_S,
-    request: httpx.Request | None = None,
+    request: Callable[[httpx.Client], httpx.Request] | None = None,
 ) -> Call:
     """Send the call and read its answer to the end; never raises for what the network or the provider does.
 
     tell: called after each part.  run: the piece of work that this is; its being stopped ends the call.
-    timeout_s: how long nothing may come.  request: what to send where it is not `call.body` to the chat's path.
+    timeout_s: how long nothing may come.  request: makes what is to be sent, where that is not `call.body` to the
+    chat's path.
     """
     try:
         with lab.client(call.provider.id, timeout=timeout_s) as client:
-            made = request if request is not None else request_of(client, call.provider, call.body)
+            made = request_of(client, call.provider, call.body) if request is None else request(client)
             response = client.send(made, stream=True)
             try:
                 call.answered(response)
