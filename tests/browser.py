@@ -27,7 +27,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psutil
 
 ROOT = Path(__file__).absolute().parent.parent
-PATIENCE_S = 60.0  # the machine may be busy with other tests
+PATIENCE_S = 120.0  # the machine may be busy with other tests
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class OpenLab:
                 stderr=subprocess.STDOUT,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        self.address = wait_for("the lab's address", self._address)
+        self.address = wait_for("the lab's address", self._address, 2 * PATIENCE_S)
         self.base, self.token = self.address[: self.address.index("/lab/") + 1], self.address.split("token=")[1]
 
     def _environment(self) -> dict[str, str]:

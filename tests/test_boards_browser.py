@@ -6,15 +6,20 @@ a folder for pictures of each state. No time is judged here; `benchmarks/widgets
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import axe
 import nbformat
+import outside
+import psutil
 import pytest
-from browser import BARS, CONTRAST, Desk, OpenLab, chromium, open_browser, wait_for
+from browser import BARS, CONTRAST, ROOT, Desk, OpenLab, chromium, free_port, is_open, open_browser, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -86,7 +91,7 @@ class Bench:
         return self.lab.evaluate(self.file, expression)
 
     def until(self, what: str, ask: Any) -> None:
-        wait_for(what, ask, 90)
+        wait_for(what, ask, 240)
 
     def says(self, text: str) -> None:
         """Wait until the board shows this text."""
@@ -398,3 +403,68 @@ def test_a_call_goes_wrong_is_diagnosed_and_mended(lab: OpenLab, browser: Any, s
         bench.assert_no_error()
     finally:
         bench.close()
+
+
+# --- Notebook 7 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def notebook7(tmp_path: Path) -> Iterator[str]:
+    """The address of a Notebook 7 whose kernel is this environment's, with a notebook of two widgets."""
+    if not outside.ready("notebook7"):
+        reason = "Notebook 7 is not installed: python tests/outside.py notebook7"
+        pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
+    kernel = tmp_path / "data" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    described = {"argv": command, "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(described), encoding="utf-8")
+    cells = ["from labkit import widgets\nw = widgets.sampling_explorer(temperature=1.2)", "w", "print(w.numbers())"]
+    made = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"kernelspec": KERNEL}
+    )
+    (tmp_path / "here").mkdir()
+    nbformat.write(made, tmp_path / "here" / "w.ipynb")
+    port = free_port()
+    settings = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    with (tmp_path / "said.txt").open("w") as said:
+        server = subprocess.Popen(
+            [str(outside.python("notebook7")), "-m", "notebook", "--no-browser", f"--ServerApp.port={port}",
+             "--IdentityProvider.token=t", "--ServerApp.allow_root=True", f"--ServerApp.root_dir={tmp_path / 'here'}"],
+            env={**os.environ, **settings, "PYTHONPATH": path, "IPYTHONDIR": str(tmp_path / "ipython")},
+            stdout=said, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        wait_for("Notebook 7", lambda: is_open(port) or server.poll() is not None, 240)
+        assert server.poll() is None, (tmp_path / "said.txt").read_text()
+        yield f"http://127.0.0.1:{port}/notebooks/w.ipynb?token=t"
+    finally:
+        for process in [*psutil.Process(server.pid).children(recursive=True), server]:
+            process.kill()
+        server.wait()
+
+
+def test_in_notebook_7_a_board_opens_moves_and_logs_no_error(notebook7: str, browser: Any, shots: Path) -> None:
+    page = browser.new_context(viewport={"width": 1300, "height": 1200}).new_page()
+    page.set_default_timeout(240_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    page.goto(notebook7)
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.locator(".lm-MenuBar-itemLabel:text-is('Run')").click()
+    page.locator(".lm-Menu-itemLabel:text-is('Run All Cells')").click()
+    board = page.locator(BOARD).first
+    board.wait_for()
+    board.get_by_text("effective choices").first.wait_for()
+    field = board.get_by_label("temperature", exact=True).first
+    field.press("ControlOrMeta+a")
+    field.press_sequentially("0.5")
+    field.press("Enter")
+    wait_for("the bars", lambda: "temperature 0.5" in board.inner_text(), 240)
+    assert cut_off(board) == []
+    board.scroll_into_view_if_needed()
+    page.screenshot(path=shots / "notebook7.png")
+    assert errors == []
+    page.context.close()

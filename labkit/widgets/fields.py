@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from labkit.errors import ParameterError, did_you_mean
 from labkit.facts import ModelFacts, Provider
 from labkit.facts.schema import Treatment
-from labkit.view.html import Html, badge, join, table
+from labkit.view.html import Html, badge, details, join, note, table
 
 Kind = Literal["slider", "number", "switch", "choice", "json"]
 APART = ("model", "messages", "system", "stream", "stream_options")  # these have controls of their own
@@ -222,8 +222,10 @@ def judged_table(provider: Provider, model: ModelFacts | None, body: Mapping[str
     for name in controls:
         one = judged(provider, model, body, name)
         sent = json.dumps(body[name], ensure_ascii=False) if name in body else "–"
-        rows.append([name, sent, one.html(), controls[name].range or "–", one.source])
-    return table(rows, ("parameter", "sent", "here and now", "range", "source"))
+        rows.append([name, sent, one.html(), controls[name].range or "–", one.brief])
+    full = sorted({judged(provider, model, body, name).source for name in controls} - {""})
+    head = ("parameter", "sent", "here and now", "range", "source")
+    return join([table(rows, head), details(f"{len(full)} sources in full", join([note(line) for line in full]))])
 
 
 def _word(treatment: Treatment) -> str:

@@ -394,7 +394,12 @@ class RequestPlayground(Board):
         for name, setting in self._settings.items():
             one = judged(self._known, model, body, name)
             setting.mark.value = note(
-                join([one.html(), f" {setting.field.range} · {one.brief}" if setting.field.range else f" {one.brief}"])
+                join(
+                    [
+                        one.html(),
+                        f" · {setting.field.range} · {one.brief}" if setting.field.range else f" · {one.brief}",
+                    ]
+                )
             )
         wrong = self._not_json()
         if wrong:

@@ -6,7 +6,7 @@ ipywidgets; the sampling explorer is a shell over it. The stages themselves are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from numpy.typing import ArrayLike
@@ -77,7 +77,7 @@ class Sampled:
                 for s in self.stages
             ),
         ]
-        return bars_text(self.figures(), self.bars()) + "\n\n" + "\n".join(lines)
+        return f"{bars_text(self.figures(), self.bars())}\n\n{settings(self.sampling)}\n\n" + "\n".join(lines)
 
     __repr__ = __str__
 
@@ -86,7 +86,7 @@ class Sampled:
 
     def bars_html(self) -> Html:
         """The tokens with their probabilities after all stages, a line where each was before."""
-        note = "The thin line is the model's own probability, before any of the settings."
+        note = f"The thin line is the model's own probability, before any of the settings. {settings(self.sampling)}"
         return bars_html(self.figures(), self.bars(), note=note)
 
     def stages_html(self) -> Html:
@@ -184,3 +184,16 @@ def sampling_view(
         (effective_choices(first), effective_choices(last)),
         (top_share(first), top_share(last)),
     )
+
+
+def settings(sampling: Sampling) -> str:
+    """The settings that are not as they are by default, in a sentence.
+
+    >>> settings(Sampling(temperature=0.7, top_k=5)), settings(Sampling())
+    ('Set: temperature 0.7, top_k 5.', 'Nothing is set.')
+    """
+    usual = Sampling()
+    names = [field.name for field in fields(Sampling) if field.name not in ("logit_bias", "ban")]
+    parts = [f"{name} {getattr(sampling, name):g}" for name in names if getattr(sampling, name) != getattr(usual, name)]
+    parts += [f"logit_bias {value:+g} on token {id}" for id, value in sampling.logit_bias.items()]
+    return f"Set: {', '.join(parts)}." if parts else "Nothing is set."
