@@ -787,6 +787,7 @@ def test_librechat_0_8_knows_some_fields_by_other_names_and_the_bench_says_so() 
 def test_a_text_that_is_no_endpoint_is_a_sentence(text: str, says: str) -> None:
     view = benched(text)
     assert says in view.problem
+    assert view.findings
     assert_inert(view._repr_html_())
     assert view.numbers()["bytes_saved"] == 0
 

@@ -161,7 +161,7 @@ def benched(
     """
     config = loads(text, "endpoint.yaml")
     if config.problem is not None:
-        return Benched(text, "", None, None, f"This is no YAML: {config.problem}", ())
+        return Benched(text, "", None, None, f"This is no YAML: {config.problem}", (config.problem,))
     found = config.check(facts, profile)
     if not config.endpoints:
         return Benched(text, "", None, None, "There is no endpoint under endpoints: custom: in this text.", found)

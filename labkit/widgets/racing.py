@@ -136,26 +136,17 @@ class Race:
             out = call.tokens[1]
             begun = call.first_s() or first
             rate = out / (total - begun) if out and total and begun and total - begun > 0.02 else None
+            counted = f"{figures.get('tokens in', '–')} → {figures.get('tokens out', '–')}"
             rows.append([
-                call.provider.label, call.model, badge(call.status or call.state, TONE.get(call.state, "info")),
+                join([Html(f"<b>{escape(call.provider.label)}</b> "), call.model]),
+                badge(call.status or call.state, TONE.get(call.state, "info")),
                 seconds(first) if first is not None else "–", seconds(total) if total is not None else "–",
-                figures.get("tokens in", "–"), figures.get("tokens out", "–"), f"{rate:,.0f}" if rate else "–",
+                counted.replace("not stated", "–"), f"{rate:,.0f}" if rate else "–",
                 call.cost(self.lab) if call.over else "–", figures.get("pace", "–"),
             ])  # fmt: skip
-        head = (
-            "provider",
-            "model",
-            "status",
-            "first byte",
-            "total",
-            "in",
-            "out",
-            "tokens/s",
-            "cost at list price",
-            "pace",
-        )
+        head = ("target", "status", "first byte", "total", "tokens", "tokens/s", "list price", "pace")
         return join([
-            table(rows, head, numbers=(3, 4, 5, 6, 7, 8)),
+            table(rows, head, numbers=(2, 3, 4, 5, 6)),
             note(
                 "Local times are simulated from published speeds at pace 'real', and the lab model's own at 'quick'; "
                 "only live ones say something of a provider. Local text is the lab model's."

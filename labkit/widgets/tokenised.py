@@ -196,7 +196,7 @@ def charges_html(lab: Lab, tokens: int) -> Html:
     for charge in charges(lab, tokens):
         share = min(1.0, charge.share or 0.0)
         bar = Html(
-            '<div style="width: 140px; height: 10px; border: 1px solid #8c8c8c">'
+            '<div style="width: 90px; height: 10px; border: 1px solid #8c8c8c">'
             f'<div style="width: {100 * share:.2f}%; height: 10px; background-color: #3f86cc"></div></div>'
         )
         of = "not stated" if charge.context_tokens is None else f"{charge.context_tokens:,}"
