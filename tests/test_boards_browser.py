@@ -95,7 +95,10 @@ class Bench:
 
     def says(self, text: str) -> None:
         """Wait until the board shows this text."""
-        self.until(f"the board to say {text!r}", lambda: text in self.board.inner_text())
+        try:
+            self.until(f"the board to say {text!r}", lambda: text in self.board.inner_text())
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says: {self.board.inner_text()}") from None
 
     def shoot(self, state: str) -> None:
         self.desk.scroll_to(BOARD)

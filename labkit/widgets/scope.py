@@ -162,7 +162,6 @@ class StreamScope(Board):
         if kind in AFTER:
             options["after"] = int(self.after)
         self._view = Timeline((), "waiting", 0.0)
-        self.knobs["event"].set(0)
         self._send.disabled, self._halt.disabled = True, False
         self.say(f"Sent to {known.label}; waiting for its first byte …")
         self._draw()
@@ -193,20 +192,21 @@ class StreamScope(Board):
             return
         if call is not self.call:
             return
-        followed = self.event >= len(self._view.beats) - 1
         self._view = view
-        control, last = self.knobs["event"], max(1, len(view.beats) - 1)
-        control.maximum = last
-        control.slider.max = control.field.max = last
-        if followed and view.beats and not call.over:
-            control.set(len(view.beats) - 1)
+        if call.over:  # the slider gets its new end once, not with every event
+            control, last = self.knobs["event"], max(1, len(view.beats) - 1)
+            if control.maximum != last:
+                control.maximum = last
+                control.slider.max = control.field.max = last
+                control.set(len(view.beats) - 1 if view.beats else 0)
         for kind, sentence in BAD.items():
             if call.state == "complete" and any(beat.kind == kind for beat in view.beats):
                 self.say(sentence, "bad")
         self._draw()
 
     def _draw(self) -> None:
-        number = int(self.event)
+        arriving = self.call is not None and not self.call.over
+        number = len(self._view.beats) - 1 if arriving else int(self.event)
         self._strip.value = str(self._view.strip(number))
         self._event.value = str(self._view.event(number))
 
