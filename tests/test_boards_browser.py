@@ -378,7 +378,7 @@ def test_eight_targets_stream_side_by_side(lab: OpenLab, browser: Any, shots: Pa
         bench.field("targets").select_option(index=[0, 1, 2])
         bench.field("prompt").fill("Say hello.")
         bench.button("Send to all").press("Enter")
-        bench.until("three answers", lambda: bench.kernel("len(w.race.calls), w.busy") == [3, False])
+        bench.until("three answers", lambda: bench.kernel("[len(w.race.calls), w.busy]") == [3, False])
         bench.says("All have answered.")
         bench.assert_no_error()
     finally:
@@ -417,14 +417,14 @@ def notebook7(tmp_path: Path) -> Iterator[str]:
     if not outside.ready("notebook7"):
         reason = "Notebook 7 is not installed: python tests/outside.py notebook7"
         pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
-    kernel = tmp_path / "data" / "kernels" / "python3"
+    kernel = tmp_path / "data" / "kernels" / "lab"  # of the name python3 there is always the server's own
     kernel.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    described = {"argv": command, "display_name": "Python 3", "language": "python"}
+    described = {"argv": command, "display_name": "The lab", "language": "python"}
     (kernel / "kernel.json").write_text(json.dumps(described), encoding="utf-8")
     cells = ["from labkit import widgets\nw = widgets.sampling_explorer(temperature=1.2)", "w", "print(w.numbers())"]
     made = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"kernelspec": KERNEL}
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"kernelspec": {**KERNEL, "name": "lab"}}
     )
     (tmp_path / "here").mkdir()
     nbformat.write(made, tmp_path / "here" / "w.ipynb")

@@ -47,7 +47,7 @@ STYLE = f"""<style>
 .lab-board .widget-html, .lab-board .widget-html-content {{ overflow: visible; line-height: 1.4; height: auto; }}
 .lab-board .widget-html-content {{ max-width: 100%; min-width: 0; flex: 1 1 auto; }}
 .lab-board .widget-html {{ min-width: 0; }}
-.lab-board td, .lab-board th, .lab-board pre {{ overflow-wrap: anywhere !important; }}
+.lab-board td, .lab-board pre {{ overflow-wrap: anywhere !important; }}
 .lab-board .lab-tokens {{ flex-flow: row wrap; gap: 4px; overflow: visible; }}
 .lab-board .lab-tokens button {{ width: auto; font-family: monospace; height: 25px; line-height: 23px; padding: 0 8px;
   margin: 0; border: 1px solid {_LINE}; border-radius: 4px; }}

@@ -138,13 +138,13 @@ class Race:
             rate = out / (total - begun) if out and total and begun and total - begun > 0.02 else None
             counted = f"{figures.get('tokens in', '–')} → {figures.get('tokens out', '–')}"
             rows.append([
-                join([Html(f"<b>{escape(call.provider.label)}</b> "), call.model]),
+                join([Html(f"<b>{escape(call.provider.label)}</b> "), call.model, note(figures.get("pace", "–"))]),
                 badge(call.status or call.state, TONE.get(call.state, "info")),
                 seconds(first) if first is not None else "–", seconds(total) if total is not None else "–",
                 counted.replace("not stated", "–"), f"{rate:,.0f}" if rate else "–",
-                call.cost(self.lab) if call.over else "–", figures.get("pace", "–"),
+                call.cost(self.lab) if call.over else "–",
             ])  # fmt: skip
-        head = ("target", "status", "first byte", "total", "tokens", "tokens/s", "list price", "pace")
+        head = ("target, pace", "status", "first byte", "total", "tokens", "tokens/s", "list price")
         return join([
             table(rows, head, numbers=(2, 3, 4, 5, 6)),
             note(
