@@ -456,6 +456,8 @@ def test_in_notebook_7_a_board_opens_moves_and_logs_no_error(notebook7: str, bro
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.goto(notebook7)
     page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")  # before that it runs nothing
+    errors.clear()  # what Notebook 7 says of its own settings while it opens
     page.locator(".lm-MenuBar-itemLabel:text-is('Run')").click()
     page.locator(".lm-Menu-itemLabel:text-is('Run All Cells')").click()
     board = page.locator(BOARD).first
