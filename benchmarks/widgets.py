@@ -28,7 +28,7 @@ logits = tiny.model.logits(lm.chat_ids(tiny.tokenizer, [{"role": "user", "conten
     "widgets.temperature(logits, tiny.tokenizer)",
     "widgets.sampling_explorer(top_k=50, top_p=0.5, min_p=0.5, frequency_penalty=-1.5)",
     "lab = Lab(pace='quick')\nwidgets.request_playground(lab, 'openai')",
-    "scope = widgets.stream_scope(lab, max_tokens=200)\nscope.send()\nscope",
+    "scope = widgets.stream_scope(lab, max_tokens=200)\nscope.send()\nscope.event = 2\nscope",
     """def draw(temperature):
     rows = widgets.next_token_view(logits, tiny.tokenizer, temperature).rows
     plots.bars([row.token for row in rows], [row.prob for row in rows])
