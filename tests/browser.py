@@ -27,7 +27,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psutil
 
 ROOT = Path(__file__).absolute().parent.parent
-PATIENCE_S = 60.0  # the machine may be busy with other tests
+PATIENCE_S = 120.0  # the machine may be busy with other tests
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class OpenLab:
                 stderr=subprocess.STDOUT,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        self.address = wait_for("the lab's address", self._address)
+        self.address = wait_for("the lab's address", self._address, 2 * PATIENCE_S)
         self.base, self.token = self.address[: self.address.index("/lab/") + 1], self.address.split("token=")[1]
 
     def _environment(self) -> dict[str, str]:
@@ -317,11 +317,10 @@ CONTRAST = """root => {
     const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4
     const light = rgb => { const [r, g, b] = rgb.map(v => linear(v / 255)); return .2126 * r + .7152 * g + .0722 * b }
     const behind = node => {
-        for (; node; node = node.parentElement) {
-            const [r, g, b, a = 1] = parse(getComputedStyle(node).backgroundColor)
-            if (a > 0) return [r, g, b]
-        }
-        return [255, 255, 255]
+        const [r, g, b, a = 1] = parse(getComputedStyle(node).backgroundColor)
+        if (a == 1) return [r, g, b]
+        const back = node.parentElement ? behind(node.parentElement) : [255, 255, 255]
+        return [r, g, b].map((v, i) => v * a + back[i] * (1 - a))
     }
     let least = 21
     for (const node of root.querySelectorAll('*')) {

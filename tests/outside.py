@@ -6,6 +6,9 @@ The lock is written from one pinned version:
 
     echo litellm==1.103.4 | uv pip compile - --universal --python-version 3.11 --fork-strategy fewest \
         --generate-hashes --no-header --no-annotate --no-emit-index-url -o tests/litellm.lock
+
+`notebook7` is Jupyter's other face, Notebook 7, for one test of the widgets: notebook>=7.5 and jupyterlab-widgets,
+with `-c requirements-test.lock`.
 """
 
 from __future__ import annotations

@@ -15,11 +15,44 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import LabError, did_you_mean
 
 if TYPE_CHECKING:
+    from labkit.widgets.bench import config_bench as config_bench
+    from labkit.widgets.comparing import compare_board as compare_board
+    from labkit.widgets.errors import error_lab as error_lab
+    from labkit.widgets.explorer import sampling_explorer as sampling_explorer
+    from labkit.widgets.lens import token_lens as token_lens
     from labkit.widgets.next_token import next_token_view as next_token_view
+    from labkit.widgets.playground import request_playground as request_playground
+    from labkit.widgets.scope import stream_scope as stream_scope
+    from labkit.widgets.stages import sampling_view as sampling_view
     from labkit.widgets.temperatures import temperature as temperature
+    from labkit.widgets.tokenised import tokenise as tokenise
 
-_HOME = {"next_token_view": "labkit.widgets.next_token", "temperature": "labkit.widgets.temperatures"}
-__all__ = ["next_token_view", "temperature"]
+_HOME = {
+    "compare_board": "labkit.widgets.comparing",
+    "error_lab": "labkit.widgets.errors",
+    "config_bench": "labkit.widgets.bench",
+    "next_token_view": "labkit.widgets.next_token",
+    "request_playground": "labkit.widgets.playground",
+    "sampling_explorer": "labkit.widgets.explorer",
+    "stream_scope": "labkit.widgets.scope",
+    "sampling_view": "labkit.widgets.stages",
+    "token_lens": "labkit.widgets.lens",
+    "tokenise": "labkit.widgets.tokenised",
+    "temperature": "labkit.widgets.temperatures",
+}
+__all__ = [
+    "compare_board",
+    "config_bench",
+    "error_lab",
+    "next_token_view",
+    "request_playground",
+    "sampling_explorer",
+    "sampling_view",
+    "stream_scope",
+    "temperature",
+    "token_lens",
+    "tokenise",
+]
 
 
 def __getattr__(name: str) -> Any:
