@@ -75,6 +75,15 @@ except httpx.HTTPError as error:
     print(show(error), repr(Exchange.of(error)))
 print(repr(lab._server.log), [vars(r) if hasattr(r, "__dict__") else repr(r) for r in lab._server.log])
 lab.predict("PREDICTION", GUESS)
+lab.record("canary", folder=".")
+ask = [{"role": "user", "content": f"Say {held}"}]
+for made in (
+    lab.models(), lab.compare(["Hi", f"Say {held}"], ["openai", "mistral"], max_tokens=2), lab.estimates(), lab.costs(),
+    lab.estimate("openai", {**body, "model": lab.model("openai"), "messages": ask}),
+    lab.support("lab", only=["seed"]), lab.exercise("EXERCISE"), lab.exercise("EXERCISE").check(held), lab.progress(),
+):
+    print(made, repr(made), getattr(made, "_repr_html_", str)())
+print(lab.cost_usd(lab.log[-1]), lab.is_live("openai"))
 from labkit.cli import main
 for words in (["keys"], ["doctor"], ["facts"], ["progress"]):
     try:
@@ -99,12 +108,13 @@ def found(text: str, canaries: dict[str, str]) -> list[str]:
 
 
 def test_a_lesson_under_full_logging_shows_and_saves_no_key(canaries: dict[str, str], tmp_path: Path) -> None:
-    from labkit.exercises.registry import predictions
+    from labkit.exercises.registry import exercises, predictions
 
-    first = predictions()[0]
+    first, exercise = predictions()[0], next(iter(exercises()))
     code = (
         LESSON.replace("CONFIG", (facts.CONFIGS / "librechat.yaml").as_posix())
         .replace("PREDICTION", first.id)
+        .replace("EXERCISE", exercise.id)
         .replace("GUESS", repr(next(iter(first.choices), 7)))
     )
     home = tmp_path / "home"
