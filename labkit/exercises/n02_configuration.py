@@ -442,6 +442,134 @@ def cheapest(cfg, keys, models, usd):
 )
 
 
+# --- a whole file ---------------------------------------------------------------------------------------------------
+
+
+def _written(answer: Any, world: World) -> config.Config:
+    text = answer(world.model("mistral"))
+    if not isinstance(text, str):
+        missed("Asked for is the file as text.", expected="a str", got=text)
+    return config.loads(text)
+
+
+def _starts(answer: Any, world: World) -> None:
+    """LibreChat starts with it"""
+    made = _written(answer, world)
+    for finding in made.check():
+        if finding.grade in ("schema", "start-up"):
+            missed("", expected="a file that LibreChat takes", got=f"line {finding.line}: {finding.what}")
+    expect([str(one.name) for one in made.specs], ["brief"], "names of the model specs")
+
+
+def _briefly(answer: Any, world: World) -> None:
+    """The preset goes out: temperature and instruction"""
+    made = _written(answer, world)
+    try:
+        request = made.request(spec="brief", message=QUESTION)
+    except ConfigError as error:
+        missed("", expected="a request", got=str(error))
+    body = _arrives(world, request)
+    expect(body.get("temperature"), 0.2, "temperature on the wire")
+    roles = [message["role"] for message in body["messages"]]
+    expect(roles, ["system", "user"], "roles of the messages")
+
+
+def _unblemished(answer: Any, world: World) -> None:
+    """The check finds nothing"""
+    for finding in _written(answer, world).check():
+        missed("", expected="no finding", got=f"{finding.grade}, {finding.path}: {finding.what}")
+
+
+FILE = """
+def written(model):
+    text = '''
+version: "1.3.17"
+interface: {modelSelect: true, parameters: true, presets: true}
+endpoints:
+  custom:
+    - name: "Mistral"
+      apiKey: "${MISTRAL_API_KEY}"
+      baseURL: "https://api.mistral.ai/v1"
+      models:
+        default: ["MODEL"]
+      titleConvo: false
+      dropParams: ["user"]
+modelSpecs:
+  list:
+    - name: "brief"
+      label: "Brief"
+      preset:
+        endpoint: "Mistral"
+        model: "MODEL"
+        temperature: 0.2
+        promptPrefix: "Answer in one sentence."
+'''
+    return text.replace("MODEL", model)
+"""
+
+WHOLE = Exercise(
+    id="02-file",
+    title="A whole file, by hand",
+    minutes=12,
+    level="free",
+    prompt="""
+`written(model)` returns the text of a whole `librechat.yaml`: one endpoint, Mistral, with that one model, and one model
+spec named `brief` that talks to it at temperature 0.2 and begins each conversation with an instruction of yours. With
+titles or without, as you like. LibreChat starts with it, messages arrive, and the check finds **nothing**. Write the
+text in triple quotes with the word MODEL in it, and return `text.replace("MODEL", model)`.
+""",
+    blank="""
+def written(model):
+    ...
+""",
+    cases=(_starts, _briefly, _unblemished),
+    hints=(
+        'print(cfg.text) shows a file that has both parts, `endpoints` and `modelSpecs`. `version` is "1.3.17", in '
+        "quotes.",
+        'config.loads(written(lab.model("mistral"))).check() in a cell of its own says what is amiss, line by line.',
+        "What Mistral refuses is in section 7; what sets the instruction is called promptPrefix, and it stands in the "
+        "preset, as temperature does.",
+    ),
+    solution=FILE,
+    also_correct=(
+        FILE.replace("titleConvo: false", 'titleConvo: true\n      titleModel: "MODEL"'),
+        FILE.replace("interface: {modelSelect: true, parameters: true, presets: true}\n", "cache: true\n"),
+    ),
+    misconceptions=(
+        Misconception(
+            FILE.replace('      dropParams: ["user"]\n', ""),
+            "LibreChat sends `user` with every message, and Mistral refuses it with a 422. Of all recipes this "
+            "one line is needed.",
+        ),
+        Misconception(
+            FILE.replace("        temperature", "      temperature").replace(
+                "        promptPrefix", "      promptPrefix"
+            ),
+            "temperature and promptPrefix stand beside preset, not in it: two spaces too few. LibreChat ignores them "
+            "without a word.",
+        ),
+        Misconception(
+            FILE.replace("temperature: 0.2", 'temperature: "0.2"'),
+            "In quotes 0.2 is a text, and temperature must be a number: LibreChat does not start.",
+        ),
+        Misconception(
+            FILE.replace('"1.3.17"', "1.3"),
+            "1.3 without quotes is a number, and version must be a text: LibreChat does not start.",
+        ),
+        Misconception(
+            FILE.replace("promptPrefix", "systemPrompt"),
+            "systemPrompt sounds right and is no key of a preset: it is ignored, and no instruction leaves. It is "
+            "called promptPrefix.",
+        ),
+        Misconception(
+            FILE.replace("      titleConvo: false\n", ""),
+            "Everything works, and each new conversation sends a second request that nobody decided on: say "
+            "titleConvo: false, or who writes the titles.",
+        ),
+    ),
+)
+
+
 # --- which of them are needed ---------------------------------------------------------------------------------------
 
 WIRE = {"temperature": 0.7, "stop": ["END"], "frequency_penalty": 0.5, "presence_penalty": 0.5}
@@ -576,4 +704,4 @@ def needed(ask, names):
     ),
 )
 
-EXERCISES: tuple[Exercise, ...] = (MENDED, REACH, TITLES, NEEDED)
+EXERCISES: tuple[Exercise, ...] = (MENDED, REACH, TITLES, WHOLE, NEEDED)
