@@ -331,7 +331,11 @@ def _cheapest(answer: Any, world: World, provider: str, models: Sequence[str]) -
     asked: list[str] = []
 
     def usd(changed: Any) -> float | None:
+        if not isinstance(changed, config.Config):
+            missed("usd takes a configuration: what cfg.set returns.", expected="a Config", got=changed)
         request = changed.title(name, QUESTION)
+        if request is None:
+            missed("This configuration asks for no titles.", expected="a title's request", got="none")
         response = _send(world, request)
         model = json.loads(request.content)["model"]
         asked.append(model)
@@ -342,7 +346,8 @@ def _cheapest(answer: Any, world: World, provider: str, models: Sequence[str]) -
         return costs[model]
 
     result = answer(made, keys, list(models), usd)
-    world.need_calls()
+    if not asked:
+        missed("Nothing was measured: call usd with a configuration.", expected="calls of usd", got="none")
     if not isinstance(result, config.Config):
         missed("", expected="a Config", got=result)
     expect(sorted(set(asked)), sorted(models), "models that were tried")
@@ -582,12 +587,15 @@ def _needed(answer: Any, world: World, provider: str, role: str, names: Sequence
 
     def ask(drop: Sequence[str]) -> httpx.Response:
         nonlocal count
+        if isinstance(drop, str):
+            missed("ask takes a list of names, even of one.", expected="a list", got=drop)
         count += 1
         changed = made.set(keys, [str(name) for name in drop])
         return _send(world, changed.request(known.label, QUESTION, model=known.model(role).id, chosen=WIRE))
 
     result = answer(ask, list(names))
-    world.need_calls()
+    if not count:
+        missed("You did not ask: what is needed is measured, not known.", expected="calls of ask", got="none")
     if not isinstance(result, (list, tuple, set, frozenset)):
         missed("", expected="a list of names", got=result)
     expect(sorted(map(str, result)), sorted(right), "names that are needed")
