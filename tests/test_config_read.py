@@ -6,6 +6,7 @@ import math
 import time
 import tracemalloc
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,3 +302,11 @@ def test_a_text_of_64_kb_takes_little_memory_and_time() -> None:
     tracemalloc.stop()
     print(f"read and judged in {used_s:.2f} s of processor time; {peak_bytes / 1e6:.0f} MB at most for the check")
     assert peak_bytes < 200e6
+
+
+def test_the_labs_own_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config.shipped().name == "configs/librechat.yaml"
+    assert config.shipped("blog-2025-09.yaml").endpoint("Deepseek").name == "Deepseek"
+    with pytest.raises(ConfigError, match=r"Did you mean 'librechat\.yaml'"):
+        config.shipped("librechat.yml")

@@ -6,7 +6,7 @@ librechat-data-provider 0.8.524, which LibreChat 0.8 uses.
 
 from __future__ import annotations
 
-from labkit.config.file import Config, loads, read
+from labkit.config.file import Config, loads, read, shipped
 from labkit.config.findings import GRADES, Finding, Place
 
-__all__ = ["GRADES", "Config", "Finding", "Place", "loads", "read"]
+__all__ = ["GRADES", "Config", "Finding", "Place", "loads", "read", "shipped"]

@@ -51,6 +51,18 @@ def read(path: str | Path) -> Config:
     return Config(data.decode("utf-8", "replace"), str(path), too_large=len(data) > LARGEST)
 
 
+def shipped(name: str = "librechat.yaml") -> Config:
+    """A file of the lab's own folder `configs`, from wherever a notebook runs. Raises ConfigError naming the nearest.
+
+    >>> shipped("blog-2025-09.yaml").name
+    'configs/blog-2025-09.yaml'
+    """
+    from labkit.facts import CONFIGS
+
+    made = read(CONFIGS / name)
+    return Config(made.text, f"configs/{name}")
+
+
 def loads(text: str, name: str = "librechat.yaml") -> Config:
     """A text as LibreChat would read it."""
     return Config(text, name)
