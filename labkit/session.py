@@ -529,13 +529,17 @@ class Fact:
         self.provider, self.path = provider.label, path
         self.sources = provider.sources_of(path)
         value: Any = provider
+        self.invented = ""
         for key in provider.keys_to(path):
             value = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
+            if getattr(value, "invented", False):
+                self.invented = getattr(value, "note", None) or "nobody documents it"
         self.value = value
 
     def __str__(self) -> str:
         sources = "; ".join(f"{s.url or s.what} (as of {s.as_of})" for s in self.sources)
-        return f"{self.provider}, {self.path}: {_plain(self.value)}\nSource: {sources}"
+        invented = f"\nIn part invented for the lab: {self.invented}" if self.invented else ""
+        return f"{self.provider}, {self.path}: {_plain(self.value)}\nSource: {sources}{invented}"
 
     __repr__ = __str__
 

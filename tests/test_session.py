@@ -136,6 +136,11 @@ def test_a_fact_prints_with_its_source_and_date(lab: Lab) -> None:
     assert str(lab.fact("openai", "models.gpt-4.1-mini.context_tokens").value) == "1047576"
 
 
+def test_a_fact_that_had_to_be_invented_says_so(lab: Lab) -> None:
+    assert "invented for the lab: Since V2.5" in str(lab.fact("deepseek", "models.deepseek-coder.retired"))
+    assert "invented" not in str(lab.fact("deepseek", "models.deepseek-chat.retired"))
+
+
 def test_the_note_on_live_says_where_and_at_what_price(lab: Lab) -> None:
     body = chat(lab, "deepseek")
     note = lab.live_note("deepseek", body)
