@@ -2,7 +2,7 @@
 
     python training/evaluate.py                                  # lab-chat, all parts but family: half an hour or so
     python training/evaluate.py --quick                          # a look, in a minute or two
-    python training/evaluate.py --weights build/lab-coder --only code sums --out results.json
+    python training/evaluate.py --weights build/lab-coder --only code sums --out lab-coder.json
     python training/evaluate.py --only family                    # all models side by side
 
 'Held out' asks with phrasings, persons, places, sums and functions that training never saw; 'as trained' with trained
