@@ -8,12 +8,16 @@ land in build/<name>.
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+SHIPPED = {"base-3": HERE / "base" / "model.safetensors"}
+"""Runs whose weights are in the repository, so that what starts from them need not wait for them."""
+TOKENIZER = HERE.parent / "labkit" / "lm" / "weights" / "lab-chat" / "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,10 @@ LOWER = {"muon_lr": 0.012, "adam_lr": 0.0024}
 RUNS = {
     "base-1": Run("base", documents=340_000, seed=1, steps=2000, decay_from=2000),
     "base-2": Run("base", documents=340_000, seed=2, steps=2000, decay_from=2000, start="base-1", **LOWER),
-    "base-3": Run("drilled", documents=340_000, seed=3, steps=2000, decay_from=2000, start="base-2", **LOWER),
+    "base-3": Run("drilled", documents=340_000, seed=3, steps=1500, decay_from=1500, start="base-2", **LOWER),
     "lab-chat": Run("chat", documents=200_000, seed=11, steps=3000, decay_from=0, start="base-2", **LOWER),
-    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-2", **LOWER),
-    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-2", **LOWER),
+    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-3", **LOWER),
+    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-3", **LOWER),
     "lab-mini": Run("chat", documents=340_000, seed=14, steps=5400, decay_from=2700, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
@@ -52,14 +56,21 @@ def call(script: str, *words: object) -> None:
     subprocess.run([sys.executable, str(HERE / script), *map(str, words)], check=True)
 
 
-def make(name: str, build: Path, more: list[str]) -> None:
-    """The run `name`, after those it starts from, unless it is done."""
+def make(name: str, build: Path, more: list[str], afresh: bool = False) -> None:
+    """The run `name`, after those it starts from, unless it is done.
+
+    afresh: train those runs too whose weights are in the repository.
+    """
     run, folder, done = RUNS[name], build / "runs" / name, build / "runs" / name / "done"
     if done.exists():
         return
     start: tuple[object, ...] = ()
-    if run.start:
-        make(run.start, build, more)
+    if run.start in SHIPPED and not afresh:
+        start = ("--start", SHIPPED[run.start])
+        build.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(TOKENIZER, build / "tokenizer.json")  # its weights know these tokens and no others
+    elif run.start:
+        make(run.start, build, more, afresh)
         start = ("--start", build / "runs" / run.start / "checkpoint.pt")
     tokenizer, data = build / "tokenizer.json", f"{name}.npz"
     if not tokenizer.exists():
@@ -79,11 +90,12 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="folder for everything that is made")
     parser.add_argument("--gpu", action="store_true", help="on a GPU, in bfloat16")
     parser.add_argument("--bf16", action="store_true", help="in bfloat16, where the processor has it (avx512_bf16)")
+    parser.add_argument("--afresh", action="store_true", help="train the shipped base anew too")
     args = parser.parse_args()
     more = ["--bf16", "--compile"] if args.gpu or args.bf16 else []
     more += ["--device", "cuda", "--workers", "1"] if args.gpu else []
     for name in args.models or MODELS:
-        make(name, args.build, more)
+        make(name, args.build, more, args.afresh)
         run = args.build / "runs" / name
         call("export.py", "--run", run, "--tokenizer", args.build / "tokenizer.json", "--out", args.build / name)
 

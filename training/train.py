@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional as F
 
@@ -129,6 +130,14 @@ def share_gradients(model: Llama, weight: Tensor) -> None:
         at += parameter.numel()
 
 
+def weights_at(path: Path, device: str) -> dict[str, Tensor]:
+    """The weights of a checkpoint, or of an exported model.safetensors."""
+    if path.suffix == ".safetensors":
+        return {name: tensor.float() for name, tensor in load_file(path, device=device).items()}
+    weights: dict[str, Tensor] = torch.load(path, weights_only=True, map_location=device)["model"]
+    return weights
+
+
 def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
     """Run the schedule from step 0, or from the last checkpoint, to its end, as worker `rank`.
 
@@ -159,8 +168,7 @@ def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
         step, spent, tokens = state["step"], state["spent"], state["tokens"]
     else:
         if args.start:
-            state = torch.load(args.start, weights_only=True, map_location=device)
-            model.load_state_dict(state["model"])
+            model.load_state_dict(weights_at(args.start, device))
         if first:
             log.write_text("step,tokens,elapsed_s,loss,validation,scale\n", encoding="utf-8")
     hidden = torch.compile(model.hidden, dynamic=False) if args.compile else model.hidden
@@ -218,7 +226,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
     parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--start", type=Path, help="checkpoint whose weights to begin with")
+    parser.add_argument("--start", type=Path, help="checkpoint or model.safetensors whose weights to begin with")
     parser.add_argument("--decay-from", type=int, required=True, help="step from which the learning rate falls")
     parser.add_argument("--batch-tokens", type=int, default=3072, help="tokens a step")
     parser.add_argument("--muon-lr", type=float, default=0.02)
