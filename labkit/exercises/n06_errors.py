@@ -23,8 +23,8 @@ PREDICTIONS: tuple[Prediction, ...] = (
         explain={
             "a": "HTTP has had this number for it from the start, and some providers use it. Others do not, and a "
             "program that waits for a 402 meets a 400 or a 429.",
-            "b": "OpenAI does that, and it is the most expensive one to misread: the same number also means 'too fast', "
-            "where waiting helps.",
+            "b": "OpenAI does that, and it is the most expensive one to misread: the same number also means 'too "
+            "fast', where waiting helps.",
             "c": "The key is as good as before: it says who you are, and you are known. Money is another layer.",
             "d": "The number alone does not say that money is missing. The type, the code or the sentence in the body "
             "does: read on behind the status.",
@@ -182,8 +182,8 @@ RUNG = Exercise(
     level="worked",
     prompt="""
 `rung` is handed what `attempt` of section 2 returns: a response, or an exception of httpx. It says in one word where to
-look: `network`, `key`, `address`, `model`, `request`, `limits` (too fast or out of money), `server`, or `answer` when all
-went well. Five gaps are open; the table of section 3 has the numbers.
+look: `network`, `key`, `address`, `model`, `request`, `limits` (too fast or out of money), `server`, or `answer` when
+all went well. Five gaps are open; the table of section 3 has the numbers.
 """,
     blank=_rung('"model" if ... in text else "address"', "402, ...", "400, ..., ...", "status >= ..."),
     cases=(
@@ -216,7 +216,8 @@ went well. Five gaps are open; the table of section 3 has the numbers.
         ),
         Misconception(
             _rung(MODEL, LIMITS, REQUEST, "status in (500, 502, 503, 504)"),
-            "There are more numbers from 500 on than these: Anthropic says 529 when it is overloaded. Take all of them.",
+            "There are more numbers from 500 on than these: Anthropic says 529 when it is overloaded. Take all of "
+            "them.",
         ),
     ),
     given="import httpx\n",
@@ -279,9 +280,9 @@ WAITING = Exercise(
     minutes=8,
     level="faded",
     prompt="""
-`wait_s` is handed a response and the moment it is, and returns the seconds that the response asks you to wait. Three forms
-occur: `retry-after-ms` (milliseconds; it comes first where it is there), `retry-after` as a number of seconds, and
-`retry-after` as a date. A date that has passed is no wait: 0. No such header: `None`, which is not the same as 0.
+`wait_s` is handed a response and the moment it is, and returns the seconds that the response asks you to wait. Three
+forms occur: `retry-after-ms` (milliseconds; it comes first where it is there), `retry-after` as a number of seconds,
+and `retry-after` as a date. A date that has passed is no wait: 0. No such header: `None`, which is not the same as 0.
 """,
     blank="""
 from email.utils import parsedate_to_datetime
@@ -319,7 +320,8 @@ def wait_s(response, now):
     misconceptions=(
         Misconception(
             WAIT.replace(" / 1000", ""),
-            "retry-after-ms counts milliseconds: 1500 of them are 1.5 seconds. You would wait a thousand times too long.",
+            "retry-after-ms counts milliseconds: 1500 of them are 1.5 seconds. You would wait a thousand times too "
+            "long.",
         ),
         Misconception(
             WAIT.replace('"retry-after-ms" in headers', "False"),
@@ -345,8 +347,8 @@ def wait_s(response, now):
     value = headers.get("retry-after")
     return None if value is None else float(value)
 """,
-            "retry-after may be a date, too: RFC 9110 allows both. float() raises on it, and your program fails while it "
-            "handles a failure.",
+            "retry-after may be a date, too: RFC 9110 allows both. float() raises on it, and your program fails while "
+            "it handles a failure.",
         ),
     ),
     given="from email.utils import parsedate_to_datetime\n\nimport httpx\n",
@@ -425,9 +427,9 @@ AGAIN = Exercise(
     minutes=6,
     level="faded",
     prompt="""
-`may_retry` is handed a response or an exception of httpx, and returns `True` when the same request may well work a moment
-later: nobody answered, the server failed, you were too fast. It returns `False` when it would be refused again, and when
-there is nothing to repeat because the answer is there. Mind the two kinds of 429.
+`may_retry` is handed a response or an exception of httpx, and returns `True` when the same request may well work a
+moment later: nobody answered, the server failed, you were too fast. It returns `False` when it would be refused again,
+and when there is nothing to repeat because the answer is there. Mind the two kinds of 429.
 """,
     blank="""
 def may_retry(outcome):
@@ -454,8 +456,8 @@ def may_retry(outcome):
     misconceptions=(
         Misconception(
             _may("    return outcome.status_code >= 400"),
-            "You repeat whatever failed. A wrong key and a wrong field are as wrong the second time; only what passes by "
-            "itself is worth a call.",
+            "You repeat whatever failed. A wrong key and a wrong field are as wrong the second time; only what passes "
+            "by itself is worth a call.",
         ),
         Misconception(
             _may("    return outcome.status_code == 429 or outcome.status_code >= 500"),
@@ -560,9 +562,9 @@ COLLECT = Exercise(
     minutes=10,
     level="faded",
     prompt="""
-`collect` sends `body` as a stream and returns two things: the text that came, and in one word how it ended. The word is the
-`finish_reason` where there was one, `cut` when the connection broke off before, and `error` when an error came in the
-stream in the place of the rest. What had come until then is returned in every case, and nothing is raised.
+`collect` sends `body` as a stream and returns two things: the text that came, and in one word how it ended. The word is
+the `finish_reason` where there was one, `cut` when the connection broke off before, and `error` when an error came in
+the stream in the place of the rest. What had come until then is returned in every case, and nothing is raised.
 """,
     blank="""
 def collect(client, body):
@@ -609,8 +611,8 @@ def collect(client, body):
 """,
                 "",
             ).replace('chunk["choices"]', 'chunk.get("choices", [])'),
-            "You pass over the error. The status was 200 because the stream had begun; the error comes as an event, and "
-            "nothing but its content says so.",
+            "You pass over the error. The status was 200 because the stream had begun; the error comes as an event, "
+            "and nothing but its content says so.",
         ),
         Misconception(
             STREAM.replace('for choice in chunk["choices"]:', 'for choice in [chunk["choices"][0]]:'),
@@ -713,8 +715,8 @@ ENDURING = Exercise(
     minutes=15,
     level="free",
     prompt="""
-Write `endure(client, body, sleep)`. It sends `body` to `/chat/completions` until there is an answer, and returns its text;
-or `None` when it gives up. The goal, measured at the server:
+Write `endure(client, body, sleep)`. It sends `body` to `/chat/completions` until there is an answer, and returns its
+text; or `None` when it gives up. The goal, measured at the server:
 
 - what may pass is tried again (429, and all from 500 on), nothing else, and never a 429 with `insufficient_quota`;
 - before the first retry it waits at least 1 s, then at least 2, 4, 8 …;
