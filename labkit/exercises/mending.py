@@ -1,0 +1,230 @@
+"""The frame of the mystery cases: something broken is handed out, and the repaired thing is really sent.
+
+A case is built from a report that somebody made in public; its text names where. Two kinds: `broken_call`, a function
+that makes a request, and `broken_config`, a librechat.yaml. Judged is what arrived at the local provider, and what it
+answered. Names of models are never in them: a call is handed one, and in a file MODEL stands for one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from labkit.errors import ConfigError
+from labkit.exercises import Exercise, Misconception, World, expect, missed
+from labkit.exercises.exercise import Case
+from labkit.exercises.judging import shown
+
+Judge = Callable[[Any, World], None]
+"""Looks at the body that arrived (or, of a file, at its Config) and says what is missing."""
+MEND = "# Mend this ..."
+THREADS = "https://github.com/"
+
+
+def broken_call(
+    id: str,
+    title: str,
+    *,
+    source: str,
+    provider: str,
+    report: str,
+    broken: str,
+    mended: str,
+    keeps: Judge,
+    hints: Sequence[str],
+    wrong: Sequence[tuple[str, str]],
+    also: Sequence[str] = (),
+    role: str = "chat",
+    minutes: int = 4,
+    prepare: Callable[[World], None] = lambda world: None,
+    more: Sequence[str] = (),
+    given: Callable[[World], tuple[Any, ...]] = lambda world: (),
+) -> Exercise:
+    """A function `call(client, model, …)` whose request is refused; mended when the provider takes it.
+
+        source: the thread that reported it, 'owner/repository/issues/7'.  report: what was seen, with the wire's words.
+        broken, mended, also: bodies of the function.  wrong: such bodies with what is wrong with them.
+        keeps: judges the request that arrived: a repair that throws away what was wanted is none.
+        role: of the model that is handed over.  prepare: what is so in the world beforehand.
+    more, given: names and values of further arguments.
+    """
+
+    def run(answer: Any, world: World) -> tuple[Any, list[Any]]:
+        prepare(world)
+        came: list[Any] = []
+
+        def listen(response: Any) -> None:
+            response.read()
+            came.append(response)
+
+        with world.client(provider, event_hooks={"response": [listen]}) as client:
+            returned = answer(client, world.model(provider, role), *given(world))
+        world.need_calls()
+        return returned, came
+
+    def taken(answer: Any, world: World) -> None:
+        """The provider takes it"""
+        _, came = run(answer, world)
+        if not came or came[-1].status_code != 200:
+            missed("", expected="status 200", got=_said(came[-1]) if came else "no answer", about="the answer")
+
+    def kept(answer: Any, world: World) -> None:
+        """It is still the same question"""
+        run(answer, world)
+        body = world.calls[-1].body if world.calls else None
+        if not isinstance(body, dict):
+            missed("What arrived is no JSON object.", expected="a request", got=shown(body))
+        expect(body.get("model"), world.model(provider, role), "model")
+        keeps(body, world)
+
+    names = ["client", "model", *more]
+    return _mystery(
+        id,
+        title,
+        minutes,
+        f"{report.strip()}\n\nMend the call; what it asks for stays as it is.",
+        source,
+        (taken, kept),
+        hints,
+        [_function("call", names, body) for body in (mended, *also)],
+        _function("call", names, broken, MEND),
+        [Misconception(_function("call", names, body), message) for body, message in wrong],
+    )
+
+
+def broken_config(
+    id: str,
+    title: str,
+    *,
+    source: str,
+    endpoint: str,
+    provider: str,
+    report: str,
+    broken: str,
+    mended: str,
+    hints: Sequence[str],
+    wrong: Sequence[tuple[str, str]],
+    also: Sequence[str] = (),
+    role: str = "chat",
+    minutes: int = 4,
+    chosen: Mapping[str, Any] | None = None,
+    spec: str = "",
+    env: Mapping[str, str] | None = None,
+    keeps: Judge = lambda body, world: None,
+) -> Exercise:
+    """A function `config()` that returns the text of a librechat.yaml; mended when the endpoint answers.
+
+    endpoint: its name in the file.  broken, mended, also, wrong: texts; MODEL stands for a living model's id.
+    chosen: what the user set in LibreChat's panel.  spec: the model spec that the user took.
+    env: the variables that are set; unless given, all that the file names.  keeps: judges the body that arrived.
+    """
+    from labkit import config
+
+    def read(answer: Any, world: World) -> Any:
+        text = answer()
+        if not isinstance(text, str):
+            missed("Return the text of the file.", expected="a text", got=shown(text))
+        cfg = config.loads(text.replace("MODEL", world.model(provider, role)))
+        for finding in cfg.check(world.facts):
+            if finding.grade in ("schema", "start-up"):
+                missed("", expected="a file that LibreChat starts with", got=finding.what, about="its verdict")
+        return cfg
+
+    def starts(answer: Any, world: World) -> None:
+        """LibreChat starts with it"""
+        read(answer, world)
+
+    def answers(answer: Any, world: World) -> None:
+        """The endpoint answers, and what was asked for is in the request"""
+        from labkit.config.address import sendable
+
+        cfg = read(answer, world)
+        try:
+            made = cfg.request("" if spec else endpoint, spec=spec, chosen=chosen, env=env)
+        except ConfigError as error:
+            missed("", expected="a request", got=error.what, about="LibreChat")
+        local = {name: world.url(name) for name in world.facts}
+        keys = {name: world.key(name) for name in world.facts}
+        request = sendable(made, world.facts, local, keys)
+        if env is not None:  # what LibreChat filled in is a stand-in for the key
+            request.headers["authorization"] = f"Bearer {world.key(provider)}"
+        if request.url.host != "127.0.0.1":
+            missed("", expected=f"the address of {provider}", got=str(made.url), about="where it would be sent")
+        with world.client(provider) as client:
+            response = client.send(request)
+            response.read()
+        if response.status_code != 200:
+            missed("", expected="status 200", got=_said(response), about="the answer")
+        keeps(json.loads(request.content), world)
+
+    def place(text: str, comment: str = "") -> str:
+        return _function("config", [], f'return """\n{text.strip()}\n"""', comment, indent=False)
+
+    return _mystery(
+        id,
+        title,
+        minutes,
+        f"{report.strip()}\n\nMend the file. MODEL stands for the id of a living model.",
+        source,
+        (starts, answers),
+        hints,
+        [place(text) for text in (mended, *also)],
+        place(broken, MEND),
+        [Misconception(place(text), message) for text, message in wrong],
+    )
+
+
+def needs(body: Mapping[str, Any], **fields: Any) -> None:
+    """Miss a request in which one of these fields is not as it was."""
+    for name, value in fields.items():
+        expect(body.get(name), value, f"the field {name}")
+
+
+def contents(body: Mapping[str, Any]) -> list[Any]:
+    """What the messages say, in order."""
+    messages = body.get("messages")
+    return [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+
+
+def _mystery(
+    id: str,
+    title: str,
+    minutes: int,
+    text: str,
+    source: str,
+    cases: tuple[Case, ...],
+    hints: Sequence[str],
+    right: Sequence[str],
+    blank: str,
+    wrong: Sequence[Misconception],
+) -> Exercise:
+    return Exercise(
+        id=id,
+        title=title,
+        minutes=minutes,
+        level="faded",
+        prompt=f"{text} Reported in [{source}]({THREADS}{source}).",
+        blank=blank,
+        cases=cases,
+        hints=tuple(hints),
+        solution=right[0],
+        also_correct=tuple(right[1:]),
+        misconceptions=tuple(wrong),
+        given="import httpx\n",
+    )
+
+
+def _function(name: str, arguments: Sequence[str], body: str, comment: str = "", *, indent: bool = True) -> str:
+    lines = [comment, *body.strip("\n").split("\n")] if comment else body.strip("\n").split("\n")
+    first = [f"    {lines[0]}", *(f"    {lines[1]}" for _ in range(bool(comment)))]
+    rest = lines[1 + bool(comment) :]
+    inner = [*first, *(f"    {line}" if indent and line else line for line in rest)]
+    return "\n".join(["", f"def {name}({', '.join(arguments)}):", *inner, ""])
+
+
+def _said(response: httpx.Response) -> str:
+    """A refusal in one line: its status, and what it says."""
+    return f"status {response.status_code}: {' '.join(response.text.split())[:300]}"
