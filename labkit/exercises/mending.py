@@ -42,6 +42,8 @@ def broken_call(
     prepare: Callable[[World], None] = lambda world: None,
     more: Sequence[str] = (),
     given: Callable[[World], tuple[Any, ...]] = lambda world: (),
+    given_again: Callable[[World], tuple[Any, ...]] | None = None,
+    answered: Callable[[httpx.Response], None] = lambda response: None,
 ) -> Exercise:
     """A function `call(client, model, …)` whose request is refused; mended when the provider takes it.
 
@@ -49,10 +51,11 @@ def broken_call(
         broken, mended, also: bodies of the function.  wrong: such bodies with what is wrong with them.
         keeps: judges the request that arrived: a repair that throws away what was wanted is none.
         role: of the model that is handed over.  prepare: what is so in the world beforehand.
-    more, given: names and values of further arguments.
+    more, given: names and values of further arguments; given_again: other values, for which it has to work as well.
+    answered: judges an answer with status 200.
     """
 
-    def run(answer: Any, world: World) -> tuple[Any, list[Any]]:
+    def run(answer: Any, world: World, values: Callable[[World], tuple[Any, ...]] = given) -> list[Any]:
         prepare(world)
         came: list[Any] = []
 
@@ -61,24 +64,32 @@ def broken_call(
             came.append(response)
 
         with world.client(provider, event_hooks={"response": [listen]}) as client:
-            returned = answer(client, world.model(provider, role), *given(world))
+            answer(client, world.model(provider, role), *values(world))
         world.need_calls()
-        return returned, came
+        return came
 
     def taken(answer: Any, world: World) -> None:
         """The provider takes it"""
-        _, came = run(answer, world)
-        if not came or came[-1].status_code != 200:
-            missed("", expected="status 200", got=_said(came[-1]) if came else "no answer", about="the answer")
+        _good(run(answer, world))
 
     def kept(answer: Any, world: World) -> None:
         """It is still the same question"""
         run(answer, world)
         body = world.calls[-1].body if world.calls else None
         if not isinstance(body, dict):
-            missed("What arrived is no JSON object.", expected="a request", got=shown(body))
+            path = world.calls[-1].path if world.calls else ""
+            missed("", expected="a request", got=f"nothing that was read, at {path}", about="what arrived")
         expect(body.get("model"), world.model(provider, role), "model")
         keeps(body, world)
+
+    def again(answer: Any, world: World) -> None:
+        """And it works where all was right already"""
+        _good(run(answer, world, given_again or given))
+
+    def _good(came: list[Any]) -> None:
+        if not came or came[-1].status_code != 200:
+            missed("", expected="status 200", got=_said(came[-1]) if came else "no answer", about="the answer")
+        answered(came[-1])
 
     names = ["client", "model", *more]
     return _mystery(
@@ -87,7 +98,7 @@ def broken_call(
         minutes,
         f"{report.strip()}\n\nMend the call; what it asks for stays as it is.",
         source,
-        (taken, kept),
+        (taken, kept, *([again] if given_again else [])),
         hints,
         [_function("call", names, body) for body in (mended, *also)],
         _function("call", names, broken, MEND),
@@ -114,14 +125,17 @@ def broken_config(
     spec: str = "",
     env: Mapping[str, str] | None = None,
     keeps: Judge = lambda body, world: None,
+    says: Callable[[Any], None] = lambda data: None,
 ) -> Exercise:
     """A function `config()` that returns the text of a librechat.yaml; mended when the endpoint answers.
 
     endpoint: its name in the file.  broken, mended, also, wrong: texts; MODEL stands for a living model's id.
     chosen: what the user set in LibreChat's panel.  spec: the model spec that the user took.
-    env: the variables that are set; unless given, all that the file names.  keeps: judges the body that arrived.
+    env: the variables that are set; unless given, all that the file names.
+    keeps: judges the body that arrived.  says: judges the file's data.
     """
     from labkit import config
+    from labkit.config.findings import masked
 
     def read(answer: Any, world: World) -> Any:
         text = answer()
@@ -130,12 +144,14 @@ def broken_config(
         cfg = config.loads(text.replace("MODEL", world.model(provider, role)))
         for finding in cfg.check(world.facts):
             if finding.grade in ("schema", "start-up"):
-                missed("", expected="a file that LibreChat starts with", got=finding.what, about="its verdict")
+                line = masked(text.split("\n")[finding.line - 1].strip())
+                got = f"line {finding.line}: {line} ({finding.what})"
+                missed("", expected="a file that LibreChat starts with", got=got, about="its verdict")
         return cfg
 
     def starts(answer: Any, world: World) -> None:
         """LibreChat starts with it"""
-        read(answer, world)
+        says(read(answer, world).data)
 
     def answers(answer: Any, world: World) -> None:
         """The endpoint answers, and what was asked for is in the request"""
