@@ -132,7 +132,7 @@ def broken_config(
     endpoint: its name in the file.  broken, mended, also, wrong: texts; MODEL stands for a living model's id.
     chosen: what the user set in LibreChat's panel.  spec: the model spec that the user took.
     env: the variables that are set; unless given, all that the file names.
-    keeps: judges the body that arrived.  says: judges the file's data.
+    keeps: judges the body that leaves.  says: judges the file's data.
     """
     from labkit import config
     from labkit.config.findings import masked
@@ -153,28 +153,34 @@ def broken_config(
         """LibreChat starts with it"""
         says(read(answer, world).data)
 
-    def answers(answer: Any, world: World) -> None:
-        """The endpoint answers, and what was asked for is in the request"""
-        from labkit.config.address import sendable
-
+    def made(answer: Any, world: World) -> httpx.Request:
         cfg = read(answer, world)
         try:
-            made = cfg.request("" if spec else endpoint, spec=spec, chosen=chosen, env=env)
+            request: httpx.Request = cfg.request("" if spec else endpoint, spec=spec, chosen=chosen, env=env)
         except ConfigError as error:
             missed("", expected="a request", got=error.what, about="LibreChat")
+        return request
+
+    def leaves(answer: Any, world: World) -> None:
+        """What leaves is what was wanted"""
+        keeps(json.loads(made(answer, world).content), world)
+
+    def answers(answer: Any, world: World) -> None:
+        """The endpoint answers"""
+        from labkit.config.address import sendable
+
+        wanted = made(answer, world)
         local = {name: world.url(name) for name in world.facts}
-        keys = {name: world.key(name) for name in world.facts}
-        request = sendable(made, world.facts, local, keys)
+        request = sendable(wanted, world.facts, local, {name: world.key(name) for name in world.facts})
         if env is not None:  # what LibreChat filled in is a stand-in for the key
             request.headers["authorization"] = f"Bearer {world.key(provider)}"
         if request.url.host != "127.0.0.1":
-            missed("", expected=f"the address of {provider}", got=str(made.url), about="where it would be sent")
+            missed("", expected=f"the address of {provider}", got=str(wanted.url), about="where it would be sent")
         with world.client(provider) as client:
             response = client.send(request)
             response.read()
         if response.status_code != 200:
-            missed("", expected="status 200", got=_said(response), about="the answer")
-        keeps(json.loads(request.content), world)
+            missed("", expected="status 200", got=f"{wanted.url} → {_said(response)}", about="the answer")
 
     def place(text: str, comment: str = "") -> str:
         return _function("config", [], f'return """\n{text.strip()}\n"""', comment, indent=False)
@@ -185,7 +191,7 @@ def broken_config(
         minutes,
         f"{report.strip()}\n\nMend the file. MODEL stands for the id of a living model.",
         source,
-        (starts, answers),
+        (starts, leaves, answers),
         hints,
         [place(text) for text in (mended, *also)],
         place(broken, MEND),
