@@ -199,6 +199,21 @@ def broken_config(
     )
 
 
+def endpoint_file(name: str, variable: str, url: str, *lines: str) -> str:
+    """A librechat.yaml with one endpoint, whose key stands in `variable`; lines: further lines of that endpoint."""
+    more = "".join(f"      {line}\n" for line in lines)
+    return f"""
+version: "1.3.17"
+endpoints:
+  custom:
+    - name: "{name}"
+      apiKey: "${{{variable}}}"
+      baseURL: "{url}"
+      models:
+        default: ["MODEL"]
+{more}"""
+
+
 def needs(body: Mapping[str, Any], **fields: Any) -> None:
     """Miss a request in which one of these fields is not as it was."""
     for name, value in fields.items():
