@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labkit.diagnosis.hints import HINTS
@@ -13,6 +13,7 @@ from labkit.keys import scrub
 from labkit.view.html import Html, badge, card, join, note, table, visible
 
 if TYPE_CHECKING:
+    from labkit.config import Config
     from labkit.facts import Facts
 
 NAMED = 50  # points from which a cause is named, and not only thought possible
@@ -115,12 +116,14 @@ class Diagnosis:
             yield card(join([badge(cause.sure, tone), f" {cause.cause}"]), table(rows), tone)
 
 
-def diagnose(source: Any, *, facts: Facts | None = None) -> Diagnosis:
+def diagnose(source: Any, *, facts: Facts | None = None, config: Config | None = None) -> Diagnosis:
     """Why the call behind `source` failed: ranked causes with evidence, a way to confirm each, and the fix.
 
     source: a response or an exception of httpx, httpx2 or an SDK built on them, an exchange of lab.log, or a line
         pasted from a log ('422 status code (no body)').
     facts: what is known of the providers; those of the lab's moment unless given.
+    config: the librechat.yaml behind the call, as `labkit.config.read` gives it; the causes then say where in it they
+        come from, and which line mends them.
     Raises LabError for something that holds no exchange. Sends nothing.
     """
     reading = read(source)
@@ -128,7 +131,15 @@ def diagnose(source: Any, *, facts: Facts | None = None) -> Diagnosis:
         from labkit import facts as facts_module
 
         facts = facts_module.load()
-    return Diagnosis(reading, _ranked(reading, facts))
+    causes = _ranked(reading, facts)
+    if config is not None:
+        from labkit.diagnosis.of_config import in_file
+
+        said = [scrub(in_file(cause.id, reading, facts, config)) for cause in causes]
+        causes = tuple(
+            replace(cause, note=f"{cause.note} {more}".strip()) for cause, more in zip(causes, said, strict=True)
+        )
+    return Diagnosis(reading, causes)
 
 
 def _ranked(reading: Reading, facts: Facts) -> tuple[Cause, ...]:
