@@ -260,6 +260,9 @@ def _unsaid(answer: Any, world: World) -> None:
 
 
 WAIT = """
+from email.utils import parsedate_to_datetime
+
+
 def wait_s(response, now):
     headers = response.headers
     if "retry-after-ms" in headers:
@@ -307,7 +310,7 @@ def wait_s(response, now):
         "float() of a date raises ValueError. In the except, parsedate_to_datetime(value) makes a moment of it.",
         "(that moment - now).total_seconds() is the difference; max(0.0, difference) is never negative.",
     ),
-    solution="from email.utils import parsedate_to_datetime\n\n" + WAIT,
+    solution=WAIT,
     also_correct=(
         """
 from email.utils import parsedate_to_datetime
@@ -340,8 +343,7 @@ def wait_s(response, now):
             "wait as long as it thinks right.",
         ),
         Misconception(
-            "from email.utils import parsedate_to_datetime\n"
-            + WAIT.replace("max(0.0, (at - now).total_seconds())", "(at - now).total_seconds()"),
+            WAIT.replace("max(0.0, (at - now).total_seconds())", "(at - now).total_seconds()"),
             "A moment that has passed gives a negative wait, and sleep() refuses negative numbers. The least is 0.",
         ),
         Misconception(
@@ -357,7 +359,7 @@ def wait_s(response, now):
             "it handles a failure.",
         ),
     ),
-    given="from email.utils import parsedate_to_datetime\n\nimport httpx\n",
+    given="import httpx\n",
 )
 
 
