@@ -152,7 +152,7 @@ def openai_chat() -> list[Experiment]:
     efforts = tuple({"reasoning_effort": effort} for effort in ("none", "low", "default"))
     return [
         *common(("max_tokens", "max_completion_tokens")),
-        _shown("response_format", {"type": "json_object"}, _is_json, 24, prompt=LIKED),
+        replace(_shown("response_format", {"type": "json_object"}, _is_json, 24, prompt=LIKED), text=True),
         Experiment("response_format.json_schema", form, {}, "sure", _is_zq, LIKED, text=True),
         replace(
             _shown("tools", tools["tools"], _calls, 60, (Ladder("items", _tools, 1, 200, 1, (128,)),), prompt=WEATHER),

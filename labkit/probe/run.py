@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FEW, MANY = 6, 12
 """Answers of each arm: so many first, so many where those did not decide. 6 against 6 can reach p = 0.001."""
-SURE, UNSURE = 0.005, 0.2
+SURE, UNSURE = 0.002, 0.2
 """Below the first p an effect is seen; above the second none is; between them more answers are asked for."""
 PATIENCE = 6
 """So often a request is repeated that met a rate limit or an overloaded server."""
