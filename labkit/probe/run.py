@@ -210,7 +210,7 @@ class _Prober:
                 return finding("accepted", "taken; its effect, if any, is one of degree")
             if verdict is not None:
                 return finding(verdict, why)
-            count = MANY
+            count = 3 * MANY if experiment.test == "sure" else MANY  # a sign that comes by itself too needs more
 
     def _apart(self, experiment: Experiment, fields: Mapping[str, Any]) -> tuple[Verdict, str] | None:
         """What two arms show whose answers something keeps alike; None where they are not alike."""
@@ -273,6 +273,13 @@ def _judge(experiment: Experiment, plain: list[Heard], tried: list[Heard], *, la
         differs = all(one != other for one in ours for other in theirs)
         if differs:
             return "honoured", f"seen: {ours[0]!r} in place of {theirs[0]!r}"
+        usual = max(ours, key=ours.count)
+        if ours.count(usual) > theirs.count(usual):  # without it the same may come about by itself, at times
+            p = p_value([float(one == usual) for one in ours], [float(one == usual) for one in theirs], mean)
+            if p < SURE:
+                return "honoured", f"seen: {usual!r} more often than without it (p = {p:.3f})"
+            if not last:
+                return None, ""
         return "ignored", f"{theirs[0]!r} with and without it"
     if experiment.test == "alike":
         a, b = [heard.said for heard in tried], [heard.said for heard in plain]
