@@ -156,7 +156,7 @@ all that came out. Most providers count what they found in their cache *within* 
     blank=_counts("...", "...", "...", "..."),
     cases=(_openai_usage, _anthropic_usage, _openai_cached, _anthropic_cached, _real_usages),
     hints=(
-        "Section 3 lists the names. The first gap is a field that only Anthropic's usage has.",
+        "Section 2 lists the names. The first gap is a field that only Anthropic's usage has.",
         "At Anthropic three numbers make what went in: input_tokens, read, written. At the others one number is all.",
     ),
     solution=_counts(INPUT, CACHED, PROMPT, COMPLETION),
@@ -609,7 +609,7 @@ READ = Exercise(
     prompt="""
 `read` is handed the dictionary of a whole answer from any of the eight, and returns a dictionary of its own with five
 entries: `text` and `thoughts` (texts, `""` where there is none), `tokens_in` and `tokens_out`, and `whole`: `True`
-when the model ended by itself or at a stop string, `False` for everything else. Section 3 shows where things stand.
+when the model ended by itself or at a stop string, `False` for everything else. Section 2 shows where things stand.
 Mistral's content is a text, or a list of parts when the model thought; Anthropic's is always a list.
 """,
     blank="""
