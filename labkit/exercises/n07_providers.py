@@ -71,7 +71,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
         explain={
             "a": "The same model draws anew for each answer. Six times 20 draws from one distribution are six "
             "different counts, as six people who toss a coin 20 times do not all get 10 heads.",
-            "b": "20 draws are few. A score that hovers around 8 of 20 has a standard deviation of about 2 points, and "
+            "b": "20 draws are few. A score that hovers around 6 of 20 has a standard deviation of about 2 points, and "
             "between the luckiest and the unluckiest of six lie more than two of these.",
             "c": "That is chance alone, and it looks exactly like a ranking. With 20 questions a difference of 4 or 5 "
             "points says nothing.",
