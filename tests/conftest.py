@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from browser import OpenLab, chromium, open_browser
 
 from labkit import facts
 from labkit.sim import LocalServer
@@ -91,3 +94,27 @@ def autumn_2025() -> Iterator[Caller]:
         caller = Caller(server)
         yield caller
         caller.http.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; without one the tests are skipped, but fail where LAB_CI says that they must run."""
+    executable = chromium()
+    if executable is None:
+        reason = "no Chromium or Chrome was found; CHROMIUM may name one"
+        pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
+    with open_browser(executable) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLab]:
+    lab = OpenLab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.stop()
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("LAB_SHOTS")
+    return Path(named) if named else tmp_path_factory.mktemp("shots")

@@ -19,36 +19,13 @@ import nbformat
 import outside
 import psutil
 import pytest
-from browser import BARS, CONTRAST, ROOT, Desk, OpenLab, chromium, free_port, is_open, open_browser, wait_for
+from browser import BARS, CONTRAST, ROOT, Desk, OpenLab, free_port, is_open, wait_for
 
 pytestmark = pytest.mark.browser
 
 BOARD = ".lab-board"
 READABLE = 4.5  # contrast of text: WCAG 2.2, 1.4.3, level AA; what is disabled is exempt
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    executable = chromium()
-    if executable is None:
-        reason = "no Chromium or Chrome was found; CHROMIUM may name one"
-        pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
-    with open_browser(executable) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLab]:
-    lab = OpenLab(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.stop()
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    named = os.environ.get("LAB_SHOTS")
-    return Path(named) if named else tmp_path_factory.mktemp("shots")
 
 
 class Bench:

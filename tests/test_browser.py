@@ -7,7 +7,6 @@ The tests go on in one page, in order: opening JupyterLab takes most of their ti
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from browser import BARS, CONTRAST, Desk, OpenLab, chromium, is_open, listening, open_browser, wait_for
+from browser import BARS, CONTRAST, Desk, OpenLab, is_open, listening, wait_for
 from scipy.special import softmax
 from scipy.stats import entropy
 
@@ -26,29 +25,6 @@ FIRST = "00-start-here.ipynb"
 WIDGET = ".jp-OutputArea-output .widget-vbox:has(.widget-slider)"
 STORED = ".jp-RenderedHTMLCommon.jp-OutputArea-output:has-text('top-1 share')"  # the widget's twin in HTML
 READABLE = 4.5  # contrast of text: WCAG 2.2, 1.4.3, level AA
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    executable = chromium()
-    if executable is None:
-        reason = "no Chromium or Chrome was found; CHROMIUM may name one"
-        pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
-    with open_browser(executable) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLab]:
-    lab = OpenLab(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.stop()
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    named = os.environ.get("LAB_SHOTS")
-    return Path(named) if named else tmp_path_factory.mktemp("shots")
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ where it does not: then the lab's own escaping is all there is. LAB_SHOTS names 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from browser import CONTRAST, Desk, OpenLab, chromium, open_browser
+from browser import CONTRAST, Desk, OpenLab
 
 pytestmark = pytest.mark.browser
 
@@ -61,29 +60,6 @@ HARM = """() => {
             unseen: /[\\u001b\\u202a-\\u202e\\u2066-\\u2069]/.test(found.map(node => node.textContent).join(''))}
 }"""
 NONE = {"harmed": None, "title": False, "elements": 0, "fixed": 0, "unseen": False}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    executable = chromium()
-    if executable is None:
-        reason = "no Chromium or Chrome was found; CHROMIUM may name one"
-        pytest.fail(reason) if os.environ.get("LAB_CI") else pytest.skip(reason)
-    with open_browser(executable) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLab]:
-    lab = OpenLab(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.stop()
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    named = os.environ.get("LAB_SHOTS")
-    return Path(named) if named else tmp_path_factory.mktemp("shots")
 
 
 @pytest.fixture(scope="module")
