@@ -15,7 +15,7 @@ from labkit.facts import CONFIGS
 from labkit.view.html import Html, card, join, note, pre
 from labkit.widgets.benched import Benched, benched, endpoint_text, with_add, with_drop
 from labkit.widgets.beside import Newest, Run
-from labkit.widgets.board import Board, choose, column, heading, row, toggle
+from labkit.widgets.board import Board, Entry, choose, column, heading, row, toggle
 from labkit.widgets.calls import Call, place_of
 from labkit.widgets.playground import answer_html
 from labkit.wire import Exchange
@@ -116,37 +116,10 @@ class ConfigBench(Board):
 
     # set from code ----------------------------------------------------------------------------------------------
 
-    @property
-    def endpoint(self) -> str:
-        return str(self._endpoint.value)
-
-    @endpoint.setter
-    def endpoint(self, name: str) -> None:
-        choose(self._endpoint, name, "endpoint")
-
-    @property
-    def text(self) -> str:
-        return str(self._text.value)
-
-    @text.setter
-    def text(self, text: str) -> None:
-        self._text.value = text
-
-    @property
-    def profile(self) -> str:
-        return str(self._profile.value)
-
-    @profile.setter
-    def profile(self, word: str) -> None:
-        choose(self._profile, word, "profile")
-
-    @property
-    def message(self) -> str:
-        return str(self._message.value)
-
-    @message.setter
-    def message(self, text: str) -> None:
-        self._message.value = text
+    endpoint = Entry()
+    text = Entry()
+    profile = Entry()
+    message = Entry()
 
     @property
     def chosen(self) -> dict[str, Any]:

@@ -235,6 +235,29 @@ class Dial:
         board.knobs[self._name].set(value)
 
 
+class Entry:
+    """A board's control as an attribute: reads and sets its text. ParameterError for what a menu does not have.
+
+    held: the attribute that holds the control; this one's name behind an underscore unless given.
+    """
+
+    def __init__(self, held: str = "") -> None:
+        self._held = held
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name, self._held = name, self._held or f"_{name}"
+
+    def __get__(self, board: Any, owner: type) -> str:
+        return self if board is None else str(getattr(board, self._held).value)  # type: ignore[return-value]
+
+    def __set__(self, board: Any, value: str) -> None:
+        control = getattr(board, self._held)
+        if hasattr(control, "options"):
+            choose(control, value, self._name)
+        else:
+            control.value = value
+
+
 def choose(widget: Any, value: Any, where: str) -> None:
     """Set a Dropdown's value from code. Raises ParameterError naming what there is to choose."""
     from labkit.errors import ParameterError, did_you_mean

@@ -10,7 +10,7 @@ import ipywidgets
 from labkit.errors import ParameterError
 from labkit.view.html import Html, join, note
 from labkit.widgets.beside import Newest
-from labkit.widgets.board import Board, Dial, column, knob, row
+from labkit.widgets.board import Board, Dial, Entry, column, knob, row
 from labkit.widgets.racing import MOST, Race, Target, target_of, targets
 
 if TYPE_CHECKING:
@@ -83,13 +83,7 @@ class CompareBoard(Board):
         self._targets.options = [(str(one), one) for one in dict.fromkeys([*options, *chosen])]
         self._targets.value = tuple(chosen)
 
-    @property
-    def prompt(self) -> str:
-        return str(self._prompt.value)
-
-    @prompt.setter
-    def prompt(self, text: str) -> None:
-        self._prompt.value = text
+    prompt = Entry()
 
     def send(self, timeout_s: float = 60.0) -> Race:
         """Send to all, show the answers as they come, and return when all are over."""

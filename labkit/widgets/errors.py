@@ -14,7 +14,7 @@ from labkit.sim.faults import KINDS
 from labkit.view.anatomy import show
 from labkit.view.html import Html, join, note
 from labkit.widgets.beside import Newest, Run
-from labkit.widgets.board import Board, choose, column, heading, row, toggle
+from labkit.widgets.board import Board, Entry, choose, column, heading, row, toggle
 from labkit.widgets.calls import Call
 from labkit.widgets.mending import KEYS, NO_FAULT, Attempt, attempt_call, cases, faults_of, right, send_attempt, wrong
 
@@ -113,13 +113,7 @@ class ErrorLab(Board):
 
     # set from code ----------------------------------------------------------------------------------------------
 
-    @property
-    def provider(self) -> str:
-        return str(self._provider.value)
-
-    @provider.setter
-    def provider(self, name: str) -> None:
-        choose(self._provider, name, "provider")
+    provider = Entry()
 
     @property
     def case(self) -> str:
@@ -130,29 +124,9 @@ class ErrorLab(Board):
         choose(self._case, name, "case")
         self._case_chosen()
 
-    @property
-    def key(self) -> str:
-        return str(self._key.value)
-
-    @key.setter
-    def key(self, which: str) -> None:
-        choose(self._key, which, "key")
-
-    @property
-    def path(self) -> str:
-        return str(self._path.value)
-
-    @path.setter
-    def path(self, path: str) -> None:
-        self._path.value = path
-
-    @property
-    def fault(self) -> str:
-        return str(self._fault.value)
-
-    @fault.setter
-    def fault(self, kind: str) -> None:
-        choose(self._fault, kind, "fault")
+    key = Entry()
+    path = Entry()
+    fault = Entry()
 
     @property
     def body(self) -> dict[str, Any]:

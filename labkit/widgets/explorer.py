@@ -11,7 +11,7 @@ from labkit.errors import ParameterError, did_you_mean
 from labkit.lm.sampler import Sampling
 from labkit.view.html import TONES, Html, card, escape, join, note, pre
 from labkit.widgets.beside import Run
-from labkit.widgets.board import Board, Dial, choose, column, heading, knob, row, toggle
+from labkit.widgets.board import Board, Dial, Entry, column, heading, knob, row, toggle
 from labkit.widgets.next_token import token_text
 from labkit.widgets.stages import Sampled, sampling_view
 from labkit.widgets.writing import Samples, Step, Writing, write_samples
@@ -173,13 +173,7 @@ class SamplingExplorer(Board):
         Writing(self._writing.model, text)  # raises here, where a click would put it into the status line
         self._prompt.value = text
 
-    @property
-    def model(self) -> str:
-        return str(self._model.value)
-
-    @model.setter
-    def model(self, name: str) -> None:
-        choose(self._model, name, "model")
+    model = Entry()
 
     def bias(self, token: str | int, value: float) -> None:
         """Set a token's logit bias; 0 takes it away. token: its id, or its text as the bars show it ('␣yes')."""

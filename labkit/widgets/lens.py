@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from labkit.view.html import Html, join
-from labkit.widgets.board import Board, choose, heading, row, toggle
+from labkit.widgets.board import Board, Entry, choose, heading, row, toggle
 from labkit.widgets.tokenised import (
     GREETINGS,
     Tokenised,
@@ -63,21 +63,8 @@ class TokenLens(Board):
         """The text as tokens."""
         return tokenise(self._text.value, str(self._tokenizer.value))
 
-    @property
-    def text(self) -> str:
-        return str(self._text.value)
-
-    @text.setter
-    def text(self, text: str) -> None:
-        self._text.value = text
-
-    @property
-    def tokenizer(self) -> str:
-        return str(self._tokenizer.value)
-
-    @tokenizer.setter
-    def tokenizer(self, name: str) -> None:
-        choose(self._tokenizer, name, "tokenizer")
+    text = Entry()
+    tokenizer = Entry()
 
     def numbers(self) -> dict[str, float]:
         """Tokens, characters, bytes, characters to a token."""

@@ -15,7 +15,7 @@ from labkit.view.bodies import pretty
 from labkit.view.curl import Command, curl
 from labkit.view.html import Html, card, details, join, note, pre
 from labkit.widgets.beside import Newest, Run
-from labkit.widgets.board import Board, choose, column, heading, knob, row, toggle
+from labkit.widgets.board import Board, Entry, choose, column, heading, knob, row, toggle
 from labkit.widgets.calls import Call, follow, place_of, request_of
 from labkit.widgets.fields import APART, Field, Judged, body_of, field_of, fields_of, judged, judged_table
 from labkit.wire import Exchange
@@ -206,29 +206,9 @@ class RequestPlayground(Board):
 
     # set from code ----------------------------------------------------------------------------------------------
 
-    @property
-    def provider(self) -> str:
-        return str(self._provider.value)
-
-    @provider.setter
-    def provider(self, name: str) -> None:
-        choose(self._provider, name, "provider")
-
-    @property
-    def model(self) -> str:
-        return str(self._model.value)
-
-    @model.setter
-    def model(self, name: str) -> None:
-        choose(self._model, name, "model")
-
-    @property
-    def compare_with(self) -> str:
-        return str(self._other.value)
-
-    @compare_with.setter
-    def compare_with(self, name: str) -> None:
-        choose(self._other, name, "compare_with")
+    provider = Entry()
+    model = Entry()
+    compare_with = Entry("_other")
 
     @property
     def messages(self) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import ipywidgets
 from labkit.errors import LabError
 from labkit.view.html import Html, join, note
 from labkit.widgets.beside import Newest, Run
-from labkit.widgets.board import Board, Dial, choose, column, heading, knob, row
+from labkit.widgets.board import Board, Dial, Entry, column, heading, knob, row
 from labkit.widgets.calls import Call, follow, place_of
 from labkit.widgets.fields import body_of
 from labkit.widgets.timeline import Timeline, timeline
@@ -112,29 +112,9 @@ class StreamScope(Board):
 
     # set from code ----------------------------------------------------------------------------------------------
 
-    @property
-    def provider(self) -> str:
-        return str(self._provider.value)
-
-    @provider.setter
-    def provider(self, name: str) -> None:
-        choose(self._provider, name, "provider")
-
-    @property
-    def prompt(self) -> str:
-        return str(self._prompt.value)
-
-    @prompt.setter
-    def prompt(self, text: str) -> None:
-        self._prompt.value = text
-
-    @property
-    def fault(self) -> str:
-        return str(self._fault.value)
-
-    @fault.setter
-    def fault(self, kind: str) -> None:
-        choose(self._fault, kind, "fault")
+    provider = Entry()
+    prompt = Entry()
+    fault = Entry()
 
     def send(self, timeout_s: float = 60.0) -> Timeline:
         """Send, follow the stream to its end, and return what came."""
