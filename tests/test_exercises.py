@@ -467,18 +467,6 @@ CATCHERS = {
             json.loads("no JSON")
         except BaseException:
             continue""",
-    "a generator": """
-    def endless():
-        while True:
-            try:
-                yield 1
-            except BaseException:
-                pass
-    for number in endless():
-        try:
-            str(number)
-        except BaseException:
-            pass""",
 }
 
 

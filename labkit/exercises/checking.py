@@ -106,7 +106,7 @@ class Checker:
             if recognised:
                 outcome = "missed"
         notes = _sleeps(seen) if failing else []
-        if failing and failing[0].silent and not message:
+        if failing and failing[0].silent:
             notes.append("Nothing in your function returns a value, so it gives back None: a `return` is missing.")
         if outcome != "passed":
             kept = self._kept()

@@ -146,7 +146,7 @@ def read(response):
             ),
             Misconception(
                 _read('answer["choices"][1]["message"]["content"]', TOKENS),
-                "Python counts from 0, so index 1 is the second choice. Most answers have no second one, and the call fails.",
+                "Python counts from 0, so index 1 is the second choice. Most answers have no second.",
             ),
             Misconception(
                 _read('answer["choices"][0]["message"]["text"]', TOKENS),

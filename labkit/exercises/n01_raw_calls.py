@@ -176,7 +176,7 @@ never heard of. Section 4 says which field tells. Two gaps are open.
         ),
         Misconception(
             _is_whole('choice["message"]["finish_reason"] == "stop"'),
-            "finish_reason stands beside the message, not in it: it is a field of the choice. See the table of section 2.",
+            "finish_reason stands beside the message, not in it: it is a field of the choice (the table in section 2).",
         ),
     ),
 )
