@@ -439,6 +439,64 @@ def test_where_an_answer_without_end_was_is_named(waits: str, line: str, world: 
     assert "1 case not tried" in str(result)
 
 
+CATCHERS = {
+    "a loop in a loop": """
+    while True:
+        try:
+            while True:
+                try:
+                    len([])
+                except BaseException:
+                    pass
+        except BaseException:
+            pass""",
+    "a finally that goes on": """
+    while True:
+        try:
+            numbers = sorted([3, 1, 2])
+        finally:
+            continue""",
+    "a with that swallows": """
+    while True:
+        with suppress(BaseException):
+            while True:
+                pass""",
+    "a library that fails": """
+    while True:
+        try:
+            json.loads("no JSON")
+        except BaseException:
+            continue""",
+}
+
+
+@pytest.mark.parametrize("lines", CATCHERS.values(), ids=CATCHERS)
+def test_an_answer_that_catches_everything_is_stopped_all_the_same(
+    lines: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "STOP_S", 60.0)
+    answer = SMALL.made("import json\nfrom contextlib import suppress\ndef double(numbers):" + lines)
+    result = Checker(replace(SMALL, limit_s=0.3), lambda: world).check(answer)
+    assert "It was stopped." in str(result)
+    for thread in threading.enumerate():
+        if thread.name == "lab-trial":
+            assert answer.__globals__ not in [frame.f_globals for frame in frames_of(thread)]
+
+
+def frames_of(thread: threading.Thread) -> Iterator[Any]:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def test_a_missing_return_is_named_and_only_that(world: World) -> None:
+    missing = "a `return` is missing"
+    assert missing in str(check("def double(numbers):\n    print(numbers)", world))
+    assert missing not in str(check("def double(numbers):\n    return None if numbers else [1]", world))
+    assert missing not in str(check("def double(numbers):\n    yield 7", world))
+
+
 def test_what_the_answer_prints_is_shown_and_not_lost(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     for source in (
         "print('seen', numbers)\n    return 1",
@@ -560,6 +618,46 @@ def test_the_server_itself_says_what_went_over_the_wire(call: str, world: World)
         "waited 2 s",
         "openai: POST /v1/chat/completions → 200",
     )
+
+
+def test_an_answer_that_calls_for_ever_is_stopped_after_so_many_calls(world: World) -> None:
+    call = f'client.post("/chat/completions", json={BODY})'
+    source = f"def send(client, url, key, model, sleep):\n    while True:\n        {call}\n        sleep(1)\n"
+    result = check(source, world, replace(WIRE, most_calls=20))
+    assert result.outcome == "raised"
+    assert "more than 20 calls" in str(result)
+    assert len(result.failing.wire) == 40
+    assert "… 28 lines more …" in str(result)
+    assert str(result).count("POST") == 6
+
+
+def test_a_refusal_read_as_an_answer_is_named(world: World) -> None:
+    source = "def send(client, url, key, model, sleep):\n    return client.post('/nowhere').json()['choices']\n"
+    assert "The last call was refused, status 503" in str(check(source, world, WIRE))
+
+
+def test_a_misconception_is_tried_in_one_case_before_it_is_tried_in_all(world: World) -> None:
+    tried: list[tuple[str, str]] = []
+
+    def counted(answer: Any, world: World) -> None:
+        """One"""
+        tried.append(("One", answer(0)))
+        expect(answer(0), "right")
+
+    def also_counted(answer: Any, world: World) -> None:
+        """Two"""
+        tried.append(("Two", answer(0)))
+        expect(answer(1), "right")
+
+    wrong = "def double(n):\n    return {!r}\n"
+    ex = replace(
+        SMALL,
+        id="99-lazy",
+        cases=(counted, also_counted),
+        misconceptions=tuple(Misconception(wrong.format(word), f"It says {word}.") for word in "abc"),
+    )
+    assert check(wrong.format("b"), world, ex).message == "It says b."
+    assert sorted({(case, word) for case, word in tried if word != "b"}) == [("One", "a"), ("One", "c")]
 
 
 def test_an_answer_that_sends_nothing_is_told_to_use_its_client(world: World) -> None:

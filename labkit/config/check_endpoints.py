@@ -148,7 +148,7 @@ def _added_params(config: Config, endpoint: Endpoint) -> Iterator[Finding]:
     for name, value in added.items() if isinstance(added, dict) else ():
         at = ("addParams", name)
         if name == "max_tokens":
-            what, right = "max_tokens is not sent: LangChain writes nothing over it", "Write maxTokens"
+            what, right = "max_tokens is not sent: LangChain lays its own over it, which is unset", "Write maxTokens"
             yield _found(config, endpoint, at, "add-max-tokens", what, right, key=True)
         elif name in _LOST:
             what = f"{name} is lost: LangChain takes it as an option of a call, and LibreChat's call has none"

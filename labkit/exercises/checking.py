@@ -7,6 +7,7 @@ misconception in every case that this one misses is told that misconception's me
 from __future__ import annotations
 
 import copy
+import dis
 import functools
 import inspect
 import os
@@ -19,17 +20,20 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import LabError, StorageError
 from labkit.exercises.exercise import LEVELS, Case, Exercise, said, unattempted
 from labkit.exercises.judging import Missed, missed, plain, shown
-from labkit.exercises.result import Outcome, Result, Seen, Words
+from labkit.exercises.result import Mark, Outcome, Result, Seen, Words
 from labkit.exercises.trial import Allowance, Trial, attempt, line_in
+from labkit.exercises.world import TooManyCalls
 
 if TYPE_CHECKING:
     from labkit.exercises.progress import Progress
     from labkit.exercises.world import World
 
 LINE_BREAK = re.compile(r"(?<!\n)\n(?![\n*-])")  # one that only wraps a paragraph or an item of a list
+NOT_AN_ANSWER = ("KeyError: 'choices'", "KeyError: 'usage'")
 COPIED = (list, dict, set, bytearray, tuple)
 _at_work = threading.Lock()
-_marks: dict[tuple[str, str], tuple[Seen, ...]] = {}  # what a misconception's source does, by exercise and source
+_failed: dict[tuple[str, str], frozenset[Mark]] = {}  # what a misconception does where it fails, by exercise and source
+_tried: dict[tuple[str, str, str], Seen] = {}  # what it does in one case, by exercise, source and case
 
 
 class NotPassed(LabError):
@@ -102,6 +106,8 @@ class Checker:
             if recognised:
                 outcome = "missed"
         notes = _sleeps(seen) if failing else []
+        if failing and failing[0].silent:
+            notes.append("Nothing in your function returns a value, so it gives back None: a `return` is missing.")
         if outcome != "passed":
             kept = self._kept()
             told = int(kept.get("hints", 0))
@@ -118,25 +124,37 @@ class Checker:
     def _recognised(self, seen: tuple[Seen, ...], world: World) -> tuple[str, bool]:
         """The message of the misconception that does what this answer does wherever it misses; the most alike first."""
         mine = {case.mark for case in seen if case.outcome != "passed"}
-        first = next(case.mark for case in seen if case.outcome != "passed")
+        first = next(case for case in seen if case.outcome != "passed")
         best, most = "", 0
         for misconception in self.exercise.misconceptions:
-            theirs = {case.mark for case in self._of(misconception.source, world) if case.outcome != "passed"}
-            if theirs and theirs <= mine and first in theirs and len(theirs) > most:
+            theirs = self._marks(misconception.source, world, first)
+            if theirs <= mine and first.mark in theirs and len(theirs) > most:
                 best, most = misconception.message, len(theirs)
         return best, bool(best)
 
-    def _of(self, source: str, world: World) -> tuple[Seen, ...]:
+    def _marks(self, source: str, world: World, first: Seen) -> frozenset[Mark]:
+        """What a misconception does in the cases that it fails.
+
+        Nothing, and at the price of one case, when it does something else in the case that the answer failed first.
+        """
         key = (self.exercise.id, source)
-        if key in _marks:
-            return _marks[key]
-        try:
-            seen = run(self.exercise, self.exercise.made(source), world)
-        except Exception:  # a misconception that cannot be made recognises nobody; the tests say so
-            seen = ()
-        if not all(case.ended for case in seen):  # a machine so busy that time ran out tells nothing of the answer
-            return ()
-        return _marks.setdefault(key, seen)
+        if key not in _failed:
+            try:
+                answer = self.exercise.made(source)
+            except Exception:  # a misconception that cannot be made recognises nobody; the tests say so
+                return frozenset()
+            case = next(case for case in self.exercise.cases if said(case) == first.says)
+            tried = _tried.get((*key, first.says)) or _try(self.exercise, case, answer, world)
+            if not tried.ended:  # a machine so busy that time ran out tells nothing of the answer
+                return frozenset()
+            _tried[(*key, first.says)] = tried
+            if tried.mark != first.mark:
+                return frozenset()
+            seen = run(self.exercise, answer, world)
+            if not all(case.ended for case in seen):
+                return frozenset()
+            _failed[key] = frozenset(case.mark for case in seen if case.outcome != "passed")
+        return _failed[key]
 
     def _kept(self) -> dict[str, Any]:
         if self._progress is None:
@@ -179,7 +197,7 @@ def run(exercise: Exercise, answer: Any, world: World) -> tuple[Seen, ...]:
 
 def _try(exercise: Exercise, case: Case, answer: Any, world: World) -> Seen:
     allowance = Allowance(exercise.limit_s)
-    world.fresh(allowance)
+    world.fresh(allowance, exercise.most_calls)
     mine, handed = _owner(answer), _Handed(answer, exercise.wants_function)
     verdict: dict[str, Any] = {}
 
@@ -192,11 +210,15 @@ def _try(exercise: Exercise, case: Case, answer: Any, world: World) -> Seen:
         "says": said(case),
         "given": given,
         "printed": trial.printed,
-        "size": len(given),
+        "size": handed.size,
         "wire": tuple(world.wire()),
         "bare_sleeps": len(world.bare_sleeps_s),
+        "silent": handed.silent,
         "ended": not (trial.out_of_time or trial.interrupted),
     }
+    if verdict.get("got") in NOT_AN_ANSWER and world.log and (world.log[-1].status or 0) >= 400:
+        status = world.log[-1].status
+        verdict["why"] = f"The last call was refused, status {status}: its body is an error, and no choices are in it."
     if trial.out_of_time or trial.interrupted or trial.error is not None:
         if trial.out_of_time or trial.interrupted:  # it may still hold a connection, or the server's attention
             world.abandon()
@@ -233,6 +255,8 @@ def _stopped(trial: Trial, limit_s: float) -> dict[str, Any]:
         return {"got": f"no end after {limit_s:g} s", "why": f"Your code did not come to an end. {still}"}
     error = trial.error
     assert error is not None
+    if isinstance(error, TooManyCalls):
+        return {"got": str(error), "why": "Your code makes one call after another and finds no end. It was stopped."}
     return {"got": f"{type(error).__name__}: {_said(error)}".rstrip(": ")}
 
 
@@ -259,7 +283,8 @@ class _Handed:
 
     def __init__(self, answer: Any, wants_function: bool) -> None:
         self._answer, self._wants_function = answer, wants_function
-        self.given, self.returned = "", ""
+        self.given, self.returned, self.size = "", "", 0
+        self.silent = False  # whether it gave back None because nothing in it returns a value
 
     @property
     def answer(self) -> Any:
@@ -277,15 +302,41 @@ class _Handed:
         import asyncio
 
         self.given = _given(self._answer, args, kwargs)
+        self.size = sum(_length(value) for value in (*args, *kwargs.values()))
         own, named = [_copied(a) for a in args], {name: _copied(a) for name, a in kwargs.items()}
         try:
             returned = self._answer(*own, **named)
             if inspect.iscoroutine(returned):
                 returned = asyncio.run(returned)
+        except Missed:  # of a function that the case handed to the answer
+            raise
         except Exception as error:
             raise _OfTheAnswer(error) from None
         self.returned = shown(returned)
+        self.silent = returned is None and _returns_nothing(self._answer)
         return returned
+
+
+def _length(value: Any) -> int:
+    """How much a value that a case gives is to read."""
+    try:
+        return len(_seen(value)) if hasattr(value, "text") else len(repr(value))
+    except Exception:
+        return 0
+
+
+def _returns_nothing(answer: Any) -> bool:
+    """Whether nowhere in a function a value is returned, so that it gives back None whatever it finds out."""
+    if type(answer) is not FunctionType or answer.__code__.co_flags & inspect.CO_GENERATOR:
+        return False
+    before: Any = None
+    for step in dis.get_instructions(answer.__code__):
+        if step.opname == "RETURN_CONST" and step.argval is not None:
+            return False
+        if step.opname == "RETURN_VALUE" and not (before and before.opname == "LOAD_CONST" and before.argval is None):
+            return False
+        before = step
+    return True
 
 
 def _copied(value: Any) -> Any:

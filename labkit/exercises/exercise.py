@@ -53,6 +53,7 @@ class Exercise:
     solution, also_correct, misconceptions: source texts that define the same name as the blank, its last one.
     cases: functions of (answer, world), the easiest first.  hints: each says more than the one before.
     given: source that the notebook has run before, imports as a rule.  limit_s: real seconds that one case may take.
+    most_calls: after so many calls in one case an answer is stopped: a loop that asks for ever.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...] = ()
     given: str = ""
     limit_s: float = 5.0
+    most_calls: int = 300
 
     @property
     def name(self) -> str:

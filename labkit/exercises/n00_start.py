@@ -70,13 +70,13 @@ def _another_provider(answer: Any, world: World) -> None:
     expect(answer(response), (body["choices"][0]["message"]["content"], body["usage"]["total_tokens"]))
 
 
-def _two_choices(answer: Any, world: World) -> None:
-    """An answer with two choices, of which the first is meant"""
+def _three_choices(answer: Any, world: World) -> None:
+    """An answer with three choices, of which the first is meant"""
     import httpx
 
     choices = [
-        {"index": 0, "message": {"role": "assistant", "content": "first"}, "finish_reason": "stop"},
-        {"index": 1, "message": {"role": "assistant", "content": "second"}, "finish_reason": "stop"},
+        {"index": place, "message": {"role": "assistant", "content": word}, "finish_reason": "stop"}
+        for place, word in enumerate(("first", "second", "third"))
     ]
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
     content = json.dumps({"choices": choices, "usage": usage}).encode()
@@ -108,7 +108,7 @@ EXERCISES: tuple[Exercise, ...] = (
 several choices, take the first.
 """,
         blank=_read('answer["choices"][...]["message"][...]', 'answer["usage"][...]'),
-        cases=(_one_answer, _another_provider, _two_choices),
+        cases=(_one_answer, _another_provider, _three_choices),
         hints=(
             "`choices` is a list, so its gap is a number, and Python counts from 0. The other two gaps are names of "
             "fields, in quotes. Section 2 shows both objects.",
@@ -143,6 +143,15 @@ def read(response):
                 _read('answer["choices"][-1]["message"]["content"]', TOKENS),
                 "-1 is the last choice. As long as there is one choice that is the same as the first; of several, "
                 "index 0 is the first.",
+            ),
+            Misconception(
+                _read('answer["choices"][1]["message"]["content"]', TOKENS),
+                "Python counts from 0, so index 1 is the second choice. Most answers have no second.",
+            ),
+            Misconception(
+                _read('answer["choices"][0]["message"]["text"]', TOKENS),
+                "There is no field 'text' in a message. Section 2 prints the whole answer: beside 'role' stands "
+                "'content', and that is the text.",
             ),
         ),
     ),

@@ -174,6 +174,10 @@ never heard of. Section 4 says which field tells. Two gaps are open.
             _is_whole('choice["finish_reason"] == "length"'),
             "That is the other way round: length says that a limit cut the text off.",
         ),
+        Misconception(
+            _is_whole('choice["message"]["finish_reason"] == "stop"'),
+            "finish_reason stands beside the message, not in it: it is a field of the choice (the table in section 2).",
+        ),
     ),
 )
 
@@ -303,6 +307,16 @@ def by_hand(key, model, text):
             _made_by_hand(DUMPED, BEARER, ""),
             "Without Content-Length the server takes the body to be empty: it cannot know where the body ends, since "
             "the connection stays open.",
+        ),
+        Misconception(
+            _made_by_hand(DUMPED, BEARER, "str(len(text))"),
+            "That is the length of the question. Content-Length counts the whole body, model and brackets included; "
+            "the server stopped reading where you told it to.",
+        ),
+        Misconception(
+            _made_by_hand(DUMPED, BEARER, LENGTH).replace('[{"role": "user", "content": text}]', "text"),
+            "messages is a list of messages, also when there is one: a list with one dictionary in it, which has role "
+            "and content.",
         ),
     ),
     given="import json\n\nimport httpx\n",
@@ -452,6 +466,33 @@ def joined(pieces):
         Misconception(
             JOINED.replace('if data == "[DONE]":', 'if data == "":'),
             "[DONE] is no JSON: json.loads fails on it. Look at the data before you parse it.",
+        ),
+        Misconception(
+            JOINED.replace('.get("content") or ""', '["content"]'),
+            "Not every delta has a content: the first often brings only the role, and the last nothing at all. "
+            "['content'] fails there, .get('content') does not.",
+        ),
+        Misconception(
+            """
+def joined(pieces):
+    text = ""
+    for piece in pieces:
+        data = piece.decode().removeprefix("data: ").strip()
+        if data != "[DONE]":
+            for choice in json.loads(data)["choices"]:
+                text += choice["delta"].get("content") or ""
+    return text
+""",
+            "You read each piece by itself, and a piece may be half an event, or end inside a character. Add it to "
+            "rest, and read only what is complete.",
+        ),
+        Misconception(
+            JOINED.replace('"", b""', '"", ""')
+            .replace("rest += piece", "rest += piece.decode()")
+            .replace('b"\\n\\n"', '"\\n\\n"')
+            .replace(".decode().remove", ".remove"),
+            "A piece may end inside a character, and half a character cannot be decoded. Collect bytes, and decode an "
+            "event when it is complete.",
         ),
     ),
     given="import json\n",
@@ -695,7 +736,18 @@ def persist(client, body, sleep):
             PERSIST.replace("!= 503", "!= 200"),
             "You give up after the first 503. It is the one status here that a second try can change.",
         ),
+        Misconception(
+            PERSIST.replace("for call in range(4):", "call = -1\n    while True:\n        call += 1"),
+            "A provider that stays overloaded keeps you asking for ever: your loop has no last call. After the fourth "
+            "return None.",
+        ),
+        Misconception(
+            PERSIST.replace('response.json()["choices"][0]["message"]["content"]', "response.text"),
+            "response.text is the whole body, JSON with id, usage and all. The answer's text is in it, under choices, "
+            "message, content.",
+        ),
     ),
+    most_calls=20,
 )
 
 EXERCISES: tuple[Exercise, ...] = (IS_WHOLE, BY_HAND, CONVERSATION, JOIN, PATIENCE)

@@ -15,6 +15,8 @@ from labkit.exercises import Exercise, Misconception, Prediction, World, expect,
 if TYPE_CHECKING:
     import httpx
 
+    from labkit.config.findings import Finding
+
 PREDICTIONS: tuple[Prediction, ...] = (
     Prediction(
         id="02-base",
@@ -92,8 +94,20 @@ def _file(answer: Any) -> config.Config:
     made = config.loads(text)
     for finding in made.check():
         if finding.grade in ("schema", "start-up", "dropped"):
-            missed("", expected="an endpoint that LibreChat takes", got=f"{finding.path}: {finding.what}")
+            missed("", expected="an endpoint that LibreChat takes", got=_found(finding, finding.path))
     return made
+
+
+def _found(finding: Finding, where: str) -> str:
+    """What a finding says, with what would be right."""
+    return f"{where}: {finding.what}. {finding.right}".rstrip(". ")
+
+
+def _terse(endpoint: str) -> tuple[config.Config, tuple[Any, ...]]:
+    """The lab's own file, with short answers from one endpoint: a check sends many. And the endpoint's place."""
+    made = config.shipped()
+    keys = tuple(made.endpoint(endpoint).keys)
+    return made.set((*keys, "addParams"), {"maxTokens": 4}), keys
 
 
 def _send(world: World, request: httpx.Request) -> httpx.Response:
@@ -206,6 +220,10 @@ limit of 2048 tokens arrives, and the two names that keep the penalties off the 
             "The chat works and the title does not: its model is the blog's, which is retired. In LibreChat every new "
             "conversation would be called New Chat.",
         ),
+        Misconception(
+            MEND.replace("models[0]", "models"),
+            "One model makes the titles, so titleModel is one name and no list: models[0], or any other of them.",
+        ),
     ),
 )
 
@@ -316,6 +334,16 @@ def block(name, variable, address, models):
             BLOCK.replace('    endpoint["titleConvo"] = False\n', ""),
             "Without titleConvo titles are on, so a new conversation is two requests. Only false turns them off.",
         ),
+        Misconception(
+            BLOCK.replace('"${" + variable + "}"', '"${variable}"'),
+            "Without an f in front this is the text ${variable}, and LibreChat looks for a variable that is called "
+            '\'variable\'. Put the name together: "${" + variable + "}".',
+        ),
+        Misconception(
+            "import os\n" + BLOCK.replace('"${" + variable + "}"', "os.environ[variable]"),
+            "That would write the key itself into the file, if it were set here. The file says only where the key is; "
+            "LibreChat looks it up.",
+        ),
     ),
 )
 
@@ -324,9 +352,8 @@ def block(name, variable, address, models):
 
 
 def _cheapest(answer: Any, world: World, provider: str, models: Sequence[str]) -> None:
-    made = config.shipped()
     name = world.facts[provider].label
-    keys = tuple(made.endpoint(name).keys)
+    made, keys = _terse(name)
     costs: dict[str, float] = {}
     asked: list[str] = []
 
@@ -349,7 +376,7 @@ def _cheapest(answer: Any, world: World, provider: str, models: Sequence[str]) -
     if not asked:
         missed("Nothing was measured: call usd with a configuration.", expected="calls of usd", got="none")
     if not isinstance(result, config.Config):
-        missed("", expected="a Config", got=result)
+        missed("Return the configuration with that title model: what cfg.set returns.", expected="a Config", got=result)
     expect(sorted(set(asked)), sorted(models), "models that were tried")
     chosen = result.endpoint(name).raw.get("titleModel")
     best = min(costs, key=lambda model: costs[model])
@@ -357,13 +384,23 @@ def _cheapest(answer: Any, world: World, provider: str, models: Sequence[str]) -
         shown = ", ".join(f"{model} {cost:.7f}" for model, cost in costs.items())
         why = "" if chosen in costs else "This one did not answer. "
         missed("", expected=best, got=f"{chosen}. {why}Measured, in USD: {shown}", about="titleModel")
-    expect(len(asked), len(models), "requests")
+    expect(
+        len(asked),
+        len(models),
+        "requests",
+        why="Each call of usd is a request, and is paid for. Keep what it returned.",
+    )
 
 
 def _three(answer: Any, world: World) -> None:
     """Three models of Mistral's"""
     roles = ("strong", "cheap", "reasoner")
     _cheapest(answer, world, "mistral", [world.model("mistral", role) for role in roles])
+
+
+def _not_by_name(answer: Any, world: World) -> None:
+    """Three models of OpenAI's, the cheapest with the last name"""
+    _cheapest(answer, world, "openai", [world.model("openai", role) for role in ("chat", "cheap", "strong")])
 
 
 def _one_gone(answer: Any, world: World) -> None:
@@ -402,7 +439,7 @@ def cheapest(cfg, keys, models, usd):
     best = ...
     return cfg.set((*keys, "titleModel"), best)
 """,
-    cases=(_three, _one_gone),
+    cases=(_three, _not_by_name, _one_gone),
     hints=(
         'cfg.set((*keys, "titleModel"), model) is a new configuration; hand it to usd.',
         "Keep only costs that are not None: a refused title costs nothing, and is none.",
@@ -443,6 +480,16 @@ def cheapest(cfg, keys, models, usd):
             CHEAP.replace('usd(cfg.set((*keys, "titleModel"), model))', "usd(cfg)"),
             "You ask for the same title each time: usd is handed the configuration without the model that you try.",
         ),
+        Misconception(
+            CHEAP.replace("min(costs, key=costs.get)", "min(costs)"),
+            "min of a dictionary compares its keys, here the models' names, and takes the first of the alphabet. With "
+            "key=costs.get it compares their costs.",
+        ),
+        Misconception(
+            CHEAP.replace("        if cost is not None:\n    ", ""),
+            "usd returns None for a title that was refused, and None cannot be compared with a number. Such a model "
+            "writes no titles: leave it out.",
+        ),
     ),
 )
 
@@ -462,7 +509,8 @@ def _starts(answer: Any, world: World) -> None:
     made = _written(answer, world)
     for finding in made.check():
         if finding.grade in ("schema", "start-up"):
-            missed("", expected="a file that LibreChat takes", got=f"line {finding.line}: {finding.what}")
+            where = f"line {finding.line}, {finding.path}"
+            missed("", expected="a file that LibreChat takes", got=_found(finding, where))
     expect([str(one.name) for one in made.specs], ["brief"], "names of the model specs")
 
 
@@ -474,15 +522,16 @@ def _briefly(answer: Any, world: World) -> None:
     except ConfigError as error:
         missed("", expected="a request", got=str(error))
     body = _arrives(world, request)
-    expect(body.get("temperature"), 0.2, "temperature on the wire")
+    inside = "What a model spec sets stands in its preset, beside endpoint and model"
+    expect(body.get("temperature"), 0.2, "temperature on the wire", why=f"{inside}: temperature, a number.")
     roles = [message["role"] for message in body["messages"]]
-    expect(roles, ["system", "user"], "roles of the messages")
+    expect(roles, ["system", "user"], "roles of the messages", why=f"{inside}. The instruction is called promptPrefix.")
 
 
 def _unblemished(answer: Any, world: World) -> None:
     """The check finds nothing"""
     for finding in _written(answer, world).check():
-        missed("", expected="no finding", got=f"{finding.grade}, {finding.path}: {finding.what}")
+        missed("", expected="no finding", got=f"{finding.grade}, {_found(finding, finding.path)}")
 
 
 FILE = """
@@ -520,8 +569,9 @@ WHOLE = Exercise(
     prompt="""
 `written(model)` returns the text of a whole `librechat.yaml`: one endpoint, Mistral, with that one model, and one model
 spec named `brief` that talks to it at temperature 0.2 and begins each conversation with an instruction of yours. With
-titles or without, as you like. LibreChat starts with it, messages arrive, and the check finds **nothing**. Write the
-text in triple quotes with the word MODEL in it, and return `text.replace("MODEL", model)`.
+titles or without, as you like. LibreChat starts with it, messages arrive, and the check finds **nothing**. How both
+parts are written stands in the lab's own file: `print(cfg.text)`. Write the text in triple quotes with the word MODEL
+in it, and return `text.replace("MODEL", model)`.
 """,
     blank="""
 def written(model):
@@ -529,8 +579,8 @@ def written(model):
 """,
     cases=(_starts, _briefly, _unblemished),
     hints=(
-        'print(cfg.text) shows a file that has both parts, `endpoints` and `modelSpecs`. `version` is "1.3.17", in '
-        "quotes.",
+        "In print(cfg.text) look for `endpoints`, then `custom`, and for `modelSpecs`, then `list`. `version` is "
+        '"1.3.17", in quotes.',
         'config.loads(written(lab.model("mistral"))).check() in a cell of its own says what is amiss, line by line.',
         "What Mistral refuses is in section 7; what sets the instruction is called promptPrefix, and it stands in the "
         "preset, as temperature does.",
@@ -581,8 +631,9 @@ WIRE = {"temperature": 0.7, "stop": ["END"], "frequency_penalty": 0.5, "presence
 
 
 def _needed(answer: Any, world: World, provider: str, role: str, names: Sequence[str], right: Sequence[str]) -> None:
-    made, known = config.shipped(), world.facts[provider]
-    keys = (*made.endpoint(known.label).keys, "dropParams")
+    known = world.facts[provider]
+    made, place = _terse(known.label)
+    keys = (*place, "dropParams")
     count = 0
 
     def ask(drop: Sequence[str]) -> httpx.Response:
@@ -640,7 +691,7 @@ NEEDED = Exercise(
 Somebody's endpoint drops five fields, and with all five dropped it works. Which of them are needed? `ask(drop)` sends a
 message with `dropParams: drop` and returns the response; the user has set everything that there is to set. Write
 `needed(ask, names)`, which returns the shortest list with which messages still arrive. You have **one call more
-than there are names**.
+than there are names**, so not every combination can be tried.
 """,
     blank="""
 def needed(ask, names):
@@ -709,7 +760,29 @@ def needed(ask, names):
             "with "
             "each name; the names can be judged one by one.",
         ),
+        Misconception(
+            """
+def needed(ask, names):
+    return [name for name in names if ask([one for one in names if one != name])]
+""",
+            "A response of httpx counts as true whatever its status is. Ask for the status: "
+            "ask(...).status_code == 200.",
+        ),
+        Misconception(
+            """
+def needed(ask, names):
+    drop = []
+    while True:
+        answer = ask(drop)
+        if answer.status_code == 200:
+            return drop
+        drop += [name for name in names if name in answer.text and name not in drop]
+""",
+            "You look for the name in the refusal, and a provider speaks of frequency_penalty, not of "
+            "frequencyPenalty. Where it is not found, you ask the same again for ever. The status alone is enough.",
+        ),
     ),
+    most_calls=40,
 )
 
 EXERCISES: tuple[Exercise, ...] = (MENDED, REACH, TITLES, WHOLE, NEEDED)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import httpx
+
 from labkit.exercises import Exercise, Misconception, Prediction, World, expect, missed
 
 PREDICTIONS: tuple[Prediction, ...] = (
@@ -95,8 +97,8 @@ def _overlap(answer: Any, world: World) -> None:
 def _long_tokens(answer: Any, world: World) -> None:
     """Tokens that were merged before"""
     expect(
-        answer([["lo", "w"], ["lo", "w", "er"], ["w", "er", "k"], ["lo", "w"]]),
-        [["low"], ["low", "er"], ["w", "er", "k"], ["low"]],
+        answer([["lo", "w"], ["lo", "w", "er"], ["w", "erk"], ["lo", "w"]]),
+        [["low"], ["low", "er"], ["w", "erk"], ["low"]],
     )
 
 
@@ -155,6 +157,25 @@ open.
         Misconception(
             _step("pairs.get").replace("joined[-1] += token", "joined[-1] = token"),
             "You put the second token in the place of the first. A merge joins the two: nothing of the text is lost.",
+        ),
+        Misconception(
+            _step("len"),
+            "The len of a pair is 2, whichever it is, so max takes the first pair that it meets. What is to be largest "
+            "is how often a pair occurs: pairs[pair].",
+        ),
+        Misconception(
+            _step("pairs"),
+            "key wants a function, and a Counter cannot be called. pairs.get, without brackets, is the function that "
+            "says how often a pair occurs.",
+        ),
+        Misconception(
+            _step("pairs.get", "tokens[-1]"),
+            "tokens[-1] is the last token of the whole word, in each turn the same. The one before this token is the "
+            "last of what was joined so far.",
+        ),
+        Misconception(
+            _step("pairs.get", "joined"),
+            "joined is the list of all tokens so far, and a list never equals a token. Take the last one of it.",
         ),
     ),
     given="from collections import Counter\nfrom itertools import pairwise\n",
@@ -254,11 +275,11 @@ def prompt_tokens(tokenizer, messages):
     also_correct=("from labkit import lm\n\n" + _count_by("return len(lm.chat_ids(tokenizer, messages))"),),
     misconceptions=(
         Misconception(
-            _count_by('return sum(len(tokenizer.encode(message["content"])) for message in messages)'),
+            _count_by('return 1 + sum(len(tokenizer.encode(message["content"])) for message in messages)'),
             "You count what was said, and not the template around it: who speaks, and where a message begins and ends.",
         ),
         Misconception(
-            _count_by('return sum(len(message["content"].split()) for message in messages)'),
+            _count_by('return 1 + sum(len(message["content"].split()) for message in messages)'),
             "Words are not tokens, and the template is counted as well. An emoji alone can be four tokens.",
         ),
         Misconception(
@@ -269,10 +290,11 @@ def prompt_tokens(tokenizer, messages):
         Misconception(
             _count_by(
                 """
-text = "<|endoftext|>"
+total = 1
 for message in messages:
-    text += "<|im_start|>" + message["role"] + "\\n" + message["content"] + "<|im_end|>\\n"
-return len(tokenizer.encode(text + "<|im_start|>assistant\\n"))
+    text = "<|im_start|>" + message["role"] + "\\n" + message["content"] + "<|im_end|>\\n"
+    total += len(tokenizer.encode(text))
+return total + len(tokenizer.encode("<|im_start|>assistant\\n"))
 """
             ),
             "encode takes '<|im_start|>' for the characters that it is written with, and that is well so: else a user "
@@ -283,6 +305,10 @@ return len(tokenizer.encode(text + "<|im_start|>assistant\\n"))
             "Four characters a token is a rule of thumb for English text in large tokenizers. Here the count is to be "
             "exact, and the template is part of it.",
         ),
+        Misconception(
+            _count_by(TEMPLATE.replace('len(tokenizer.encode(message["content"]))', 'tokenizer.encode("")')),
+            "encode returns the ids themselves, a list. How many they are, len says.",
+        ),
     ),
 )
 
@@ -290,8 +316,8 @@ return len(tokenizer.encode(text + "<|im_start|>assistant\\n"))
 # --- 03-fit ---------------------------------------------------------------------------------------------------------
 
 
-def _chat(turns: int, system: bool = True) -> list[dict[str, str]]:
-    talk = [{"role": "system", "content": "Answer in one word."}] if system else []
+def _chat(turns: int, system: str = "Answer in one word.") -> list[dict[str, str]]:
+    talk = [{"role": "system", "content": system}] if system else []
     for turn in range(1, turns):
         talk.append({"role": "user", "content": f"This is note {turn}: " + "the cat sat on the mat. " * (turn % 3 + 1)})
         talk.append({"role": "assistant", "content": "Noted."})
@@ -314,7 +340,7 @@ def _fitted(messages: list[dict[str, str]], room: int) -> list[dict[str, str]]:
 
 def _sent(answer: Any, world: World, messages: list[dict[str, str]], room: int) -> None:
     body = {"model": world.model("lab"), "messages": messages, "max_tokens": 5}
-    answer(world.client("lab"), body, room, _size)
+    returned = answer(world.client("lab"), body, room, _size)
     world.need_calls()
     expect(len(world.calls), 1, "the number of requests")
     sent = (world.calls[0].body or {}).get("messages") or []
@@ -325,6 +351,8 @@ def _sent(answer: Any, world: World, messages: list[dict[str, str]], room: int) 
     ):
         missed("messages is a list of dictionaries with role and content.", got=sent, about=about)
     expect([_brief(one) for one in sent], [_brief(one) for one in wanted], about)
+    if not isinstance(returned, httpx.Response):
+        missed("Return the response itself, as post returns it.", expected="a Response", got=returned)
 
 
 def _brief(message: dict[str, str]) -> str:
@@ -343,7 +371,12 @@ def _too_long(answer: Any, world: World) -> None:
 
 def _no_system(answer: Any, world: World) -> None:
     """One without a system message"""
-    _sent(answer, world, _chat(9, system=False), 120)
+    _sent(answer, world, _chat(9, system=""), 120)
+
+
+def _long_system(answer: Any, world: World) -> None:
+    """A long system message, which takes its room as well"""
+    _sent(answer, world, _chat(9, system="Answer in one word. " * 8), 150)
 
 
 def _exactly(answer: Any, world: World) -> None:
@@ -372,6 +405,8 @@ kept = list(body["messages"])
 start = 1 if kept[0]["role"] == "system" else 0
 """
 
+FITTING = _fit_by(SPLIT + '\nwhile count(kept) > room or kept[start]["role"] != "user":\n    del kept[start]\n')
+
 FIT = Exercise(
     id="03-fit",
     title="Fit a conversation into its window",
@@ -394,19 +429,13 @@ def send_fitting(client, body, room, count):
     ...
     return client.post("/chat/completions", json={**body, "messages": kept})
 """,
-    cases=(_fits, _barely, _no_system, _too_long, _exactly),
+    cases=(_fits, _barely, _no_system, _too_long, _exactly, _long_system),
     hints=(
         "Delete from the front, but behind the system message: del kept[start], where start is 1 or 0.",
         "Go on deleting while count(kept) is more than room, or while the message at start is no question.",
         'while count(kept) > room or kept[start]["role"] != "user": del kept[start]',
     ),
-    solution=_fit_by(
-        SPLIT
-        + """
-while count(kept) > room or kept[start]["role"] != "user":
-    del kept[start]
-"""
-    ),
+    solution=FITTING,
     also_correct=(
         _fit_by(
             """
@@ -425,12 +454,12 @@ for place in range(len(head), len(messages)):
             _fit_by(
                 """
 kept = list(body["messages"])
-while count(kept) > room or kept[0]["role"] == "assistant":
+while count(kept) > room:
     del kept[0]
 """
             ),
-            "The oldest message is the system message, and you dropped it first: the model has lost its instructions. "
-            "Delete behind it.",
+            "That is what section 7 showed: the oldest message is the system message, so the instructions go first, "
+            "and what is left may begin with an answer. Delete behind it.",
         ),
         Misconception(
             _fit_by(
@@ -472,6 +501,29 @@ while count(kept) >= room or kept[start]["role"] != "user":
 """
             ),
             "Off by one: a conversation with exactly as many tokens as there is room for does fit.",
+        ),
+        Misconception(
+            _fit_by('kept = list(body["messages"])\nwhile count(kept) > room:\n    del kept[1:3]\n'),
+            "You keep the first message whatever it is. Without a system message it is a question of long ago, and the "
+            "first to go.",
+        ),
+        Misconception(
+            _fit_by(
+                """
+kept = list(body["messages"])
+system = kept[:1] if kept[0]["role"] == "system" else []
+rest = kept[len(system):]
+while count(rest) > room or rest[0]["role"] != "user":
+    del rest[0]
+kept = system + rest
+"""
+            ),
+            "You count the messages without the system message, and send it all the same: together they are more than "
+            "there is room for.",
+        ),
+        Misconception(
+            FITTING.replace('"messages": kept})', '"messages": kept}).json()'),
+            "You return the body. Whoever calls wants to see the status, too: return the response itself.",
         ),
     ),
 )
@@ -588,6 +640,21 @@ def cost_usd(usage, price_in, price_cached, price_out):
             _cost_by('usage["prompt_tokens"] - cached', total="(fresh * price_in + out * price_out) / 1_000_000"),
             "Reading from the cache is cheap, but not free: cached * price_cached is missing.",
         ),
+        Misconception(
+            _cost_by(
+                'usage["prompt_tokens"] - cached',
+                total="(fresh * price_in + cached * price_cached + out * price_out) / 1e6",
+            ),
+            "1e6 is a float, and a Decimal does not mix with floats. A million as a whole number: 1_000_000.",
+        ),
+        Misconception(
+            _cost_by(
+                'usage["prompt_tokens"] - cached',
+                total="(fresh * float(price_in) + cached * float(price_cached) + out * float(price_out)) / 1_000_000",
+            ),
+            "You made floats of the prices. A float is near the price, not equal to it, and in many sums the "
+            "difference shows. Leave them decimals.",
+        ),
     ),
     given="from decimal import Decimal\n",
 )
@@ -643,7 +710,7 @@ def _asked(answer: Any, world: World, rooms: int, marked: int) -> None:
         missed(
             "The line that answers the question is not in your last request, so the model can only guess.",
             expected=f"a prompt with the line {line!r}",
-            got="a prompt without it",
+            got=f"a prompt without it, which begins: {last[:60]!r}",
             about="the last request",
         )
     if question not in last:
@@ -740,9 +807,9 @@ chosen = sorted(lines, key=lambda l: -sum(1 / seen[w] for w in set(l.split()) if
     ),
     misconceptions=(
         Misconception(
-            _document_by("chosen = [document]"),
+            _document_by("chosen = [document]").replace(' if "choices" in answer else ""', ""),
             "The whole document is many times the budget. It does not fit into the model's window either, so the "
-            "request is refused. Choose what you send.",
+            "request is refused, and a refusal has no choices. Choose what you send.",
         ),
         Misconception(
             _document_by("chosen = document.splitlines()[:12]"),
@@ -775,8 +842,20 @@ def ask_document(client, model, document, question):
             "The lines are well chosen, but nobody told the model what you want to know: the question is missing from "
             "the request.",
         ),
+        Misconception(
+            _document_by(
+                """
+words = set(question.lower().split())
+lines = document.splitlines()
+chosen = [max(lines, key=lambda line: len(words & set(line.lower().split())))]
+"""
+            ),
+            "split leaves the question mark at its word, and 'piano?' is another word than 'piano'. Strip the "
+            "punctuation, else words that are in every line decide.",
+        ),
     ),
     limit_s=20,
+    most_calls=10,
 )
 
 EXERCISES = (MERGE, COUNT, FIT, COST, DOCUMENT)

@@ -12,6 +12,9 @@ from labkit.view import html
 Outcome = Literal["passed", "missed", "raised", "not attempted"]
 TONES = {"passed": "good", "missed": "bad", "raised": "warn", "not attempted": "plain"}
 SHOWN_CHARACTERS = 2000
+FIRST_LINES, LAST_LINES = 8, 4  # of a long exchange
+TELLING = ("KeyError", "TypeError", "NameError", "AttributeError")  # errors whose words say what was done
+Mark = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,22 @@ class Seen:
     wire: tuple[str, ...] = ()
     size: int = 0
     bare_sleeps: int = 0
+    silent: bool = False
     ended: bool = True
 
     @property
-    def mark(self) -> tuple[str, str, str, str]:
-        """What is the same when two answers do the same here."""
-        return self.says, self.outcome, self.got.split(":")[0] if self.outcome == "raised" else self.got, self.about
+    def mark(self) -> Mark:
+        """What is the same when two answers do the same here. Of an error its kind; its words where they say which."""
+        exact = self.outcome != "raised" or self.got.startswith(TELLING)
+        return self.says, self.outcome, self.got if exact else self.got.split(":")[0], self.about
+
+    @property
+    def exchange(self) -> str:
+        """What went over the wire, of a long one its beginning and its end."""
+        lines, left_out = list(self.wire), len(self.wire) - FIRST_LINES - LAST_LINES
+        if left_out > 1:
+            lines[FIRST_LINES:-LAST_LINES] = [f"… {left_out} lines more …"]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ class Result:
         if case and case.line:
             lines.append(_named("In your code", case.line))
         if case and case.wire:
-            lines.append(_named("On the wire", "\n".join(case.wire)))
+            lines.append(_named("On the wire", case.exchange))
         lines += [textwrap.indent(text, "  ") for text in self._words()]
         if self.printed:
             lines.append(_named("Your code printed", self.printed.rstrip("\n")))
@@ -121,7 +134,7 @@ class Result:
         if case and case.line:
             rows.append(["In your code", _code(case.line)])
         if case and case.wire:
-            rows.append(["On the wire", _code("\n".join(case.wire))])
+            rows.append(["On the wire", _code(case.exchange)])
         if rows:
             body += html.table(rows)
         if case and case.outcome == "missed" and (case.expected or case.got):

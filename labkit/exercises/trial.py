@@ -1,8 +1,9 @@
 """One trial of an answer, so that the kernel outlives it: in a thread of its own, for so long, its prints kept.
 
-A Python loop that never ends is stopped. A call that blocks (a socket, a lock) cannot be: its thread is left behind, a
-daemon, and the trial is over all the same. Out of reach is what takes the whole process with it or holds the
-interpreter's lock: `os._exit`, a crash in C code, `10**10**9`, a regular expression without end, all of the memory.
+A Python loop that never ends is stopped, also one that catches everything. A call that blocks (a socket, a lock) cannot
+be: its thread is left behind, a daemon, and the trial is over all the same. Out of reach is what takes the whole
+process with it or holds the interpreter's lock: `os._exit`, a crash in C code, `10**10**9`, a regular expression
+without end, all of the memory.
 """
 
 from __future__ import annotations
@@ -19,13 +20,47 @@ from types import FrameType, TracebackType
 from typing import Any
 
 KEPT_CHARACTERS = 20_000
-STOP_S = 1.0
-"""For how long a loop that catches everything is stopped again and again before its thread is left behind."""
+STOP_S = 2.0
+"""For how long an answer is stopped again and again before its thread is left behind."""
 STACK_BYTES = 16 * 1024 * 1024  # threads get half a megabyte on macOS: too little for a recursion that Python allows
 
 
 class OutOfTime(BaseException):
     """Raised inside an answer that takes too long. No Exception, so that few answers catch it."""
+
+
+def _never_again(mine: Callable[[FrameType], bool]) -> type[OutOfTime]:
+    """An OutOfTime that ends also an answer that catches it, whatever it catches.
+
+    An error that comes from another thread is made when it is raised, in the thread that it is raised in. There it sets
+    a trace, as a debugger does: from then on each line of the answer's own code has the next error wait behind it, and
+    it comes at the next call or turn of a loop, in the `except` or behind it, where the same `try` does not reach. The
+    trace itself raises nothing: Python would take it away for that.
+    """
+
+    class Stopped(OutOfTime):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)
+            sys.settrace(trace)
+            frame: FrameType | None = sys._getframe(1)
+            while frame is not None:
+                if mine(frame):
+                    frame.f_trace = again
+                frame = frame.f_back
+
+    def trace(frame: FrameType, event: str, what: Any) -> Any:
+        return again if mine(frame) else None
+
+    def again(frame: FrameType, event: str, what: Any) -> Any:
+        if event == "line":
+            _raise_in(threading.get_ident(), Stopped)
+        return again
+
+    return Stopped
+
+
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 @dataclass
@@ -109,10 +144,12 @@ def attempt(
             try:
                 work()
             except BaseException as error:
+                sys.settrace(None)
                 trial.error = error
             with lock:
                 done.set()
         except OutOfTime:  # it came while the end was being written down
+            sys.settrace(None)
             done.set()
 
     with _stack(STACK_BYTES):
@@ -166,12 +203,11 @@ def _line_of(thread: threading.Thread, mine: Callable[[FrameType], bool]) -> str
 
 def _stop(thread: threading.Thread, done: threading.Event, lock: Any, mine: Callable[[FrameType], bool]) -> bool:
     """Raise OutOfTime in the thread until it ends; False when it does not."""
-    began = time.monotonic()
+    began, error = time.monotonic(), _never_again(mine)
     while (since_s := time.monotonic() - began) < STOP_S and not done.is_set():
         with lock:
             if not done.is_set() and _may_raise(thread, mine, anywhere=since_s > STOP_S / 2):
-                number, error = ctypes.c_ulong(thread.ident or 0), ctypes.py_object(OutOfTime)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(number, error)
+                _raise_in(thread.ident or 0, error)
         done.wait(0.01)
     return done.is_set()
 

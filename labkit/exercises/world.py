@@ -6,8 +6,9 @@ freshly started. `Lab` says how such a server is started; which one it is, nobod
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60.0
 
 
+class TooManyCalls(BaseException):
+    """Raised in an answer that calls without end. No Exception, so that few answers catch it."""
+
+
 class World:
     """What a case and an answer find around them. start: makes the server, when it is needed first."""
 
@@ -43,9 +48,10 @@ class World:
 
     # for whoever runs the cases -------------------------------------------------------------------------------
 
-    def fresh(self, allowance: Allowance) -> None:
-        """As freshly started, for the next case."""
-        self.allowance = allowance
+    def fresh(self, allowance: Allowance, most_calls: int = 300) -> None:
+        """As freshly started, for the next case. most_calls: what its clients may call; then TooManyCalls is raised."""
+        self.allowance, self._most_calls = allowance, most_calls
+        self._sent = itertools.count(1)
         self.slept_s: list[float] = []
         self.bare_sleeps_s: list[float] = []
         self._sleeps_at: list[tuple[int, float]] = []
@@ -116,7 +122,7 @@ class World:
             base_url=self.url(provider),
             headers=headers,
             timeout=options.pop("timeout", TIMEOUT_S),
-            transport=_Shared(self._connections()),
+            transport=_Shared(self._connections(), self._sent, self._most_calls),
             **options,
         )
 
@@ -205,10 +211,15 @@ class World:
 
 
 class _Shared(httpx.BaseTransport):
-    """Connections that outlive the client: making one is cheap then, and closing it closes nothing of others."""
+    """Connections that outlive the client: making one is cheap then, and closing it closes nothing of others.
 
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
+    sent: counts the calls of all clients of a case.  most: how many there may be.
+    """
+
+    def __init__(self, inner: httpx.BaseTransport, sent: Iterator[int], most: int) -> None:
+        self._inner, self._sent, self._most = inner, sent, most
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if next(self._sent) > self._most:
+            raise TooManyCalls(f"more than {self._most} calls")
         return self._inner.handle_request(request)
