@@ -6,11 +6,13 @@ misconception in every case that this one misses is told that misconception's me
 
 from __future__ import annotations
 
+import ast
 import copy
 import functools
 import inspect
 import os
 import re
+import textwrap
 import threading
 from collections.abc import Callable
 from types import FrameType, FunctionType, MethodType
@@ -101,6 +103,11 @@ class Checker:
             message, recognised = self._recognised(seen, world)
             if recognised:
                 outcome = "missed"
+            if outcome == "missed" and failing[0].got == "None" and _returns_nothing(answer):
+                message = (
+                    "Your function has no `return` with a value, so whoever calls it gets None. What it prints is "
+                    "shown here, and not judged."
+                )
         notes = _sleeps(seen) if failing else []
         if outcome != "passed":
             kept = self._kept()
@@ -162,9 +169,10 @@ class Checker:
 
 
 def about(exercise: Exercise) -> str:
-    """'8 minutes · faded: a function with its beginning'."""
+    """'8 minutes · faded: a function with its beginning'; a mystery has something broken in the place of a level."""
     unit = "minute" if exercise.minutes == 1 else "minutes"
-    return f"{exercise.minutes} {unit} · {exercise.level}: {LEVELS[exercise.level]}"
+    what = f"{exercise.level}: {LEVELS[exercise.level]}" if exercise.notebook else "something broken, to be mended"
+    return f"{exercise.minutes} {unit} · {what}"
 
 
 def run(exercise: Exercise, answer: Any, world: World) -> tuple[Seen, ...]:
@@ -310,9 +318,12 @@ def _given(answer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 
 def _seen(value: Any) -> str:
-    """A value that a case gives; of a response its body too."""
+    """A value that a case gives; of a response its body too, and when it asks to come back."""
     try:
-        return f"{value!r} {value.text[:600]}" if type(value).__module__.split(".")[0] == "httpx" else shown(value)
+        if type(value).__module__.split(".")[0] != "httpx":
+            return shown(value)
+        wishes = [f"{name}: {text}" for name, text in value.headers.items() if name.startswith("retry-after")]
+        return " ".join([repr(value), *wishes, value.text[:600]]).rstrip()
     except Exception:
         return shown(value)
 
@@ -339,7 +350,27 @@ def _owner(answer: Any) -> Callable[[FrameType], bool]:
 
 
 def _how(exercise: Exercise) -> str:
+    if not exercise.notebook:
+        return (
+            f"Copy the function into a cell of your own, mend it, and hand it over: ex.check({exercise.name}). "
+            "Stuck? ex.hint(), in a cell of its own."
+        )
     return "Write your answer in the place of ... and run the cell. Stuck? ex.hint(), in a cell of its own."
+
+
+def _returns_nothing(answer: Any) -> bool:
+    """Whether a plain function has no `return` with a value in it; False where its source cannot be read."""
+    if type(answer) is not FunctionType:
+        return False
+    try:
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(answer))).body
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return False
+    gives = (ast.Yield, ast.YieldFrom, ast.Lambda)
+    return isinstance(function, ast.FunctionDef) and not any(
+        isinstance(node, gives) or (isinstance(node, ast.Return) and node.value is not None)
+        for node in ast.walk(function)
+    )
 
 
 def _sleeps(seen: tuple[Seen, ...]) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from labkit.sim.records import Record
 
 TIMEOUT_S = 60.0
+FIRST_LINES, LAST_LINES = 12, 4
 
 
 class World:
@@ -183,7 +184,7 @@ class World:
             )
 
     def wire(self) -> list[str]:
-        """What the answer did, a line for each request and each wait, in order."""
+        """What the answer did, a line for each request and each wait, in order; of many the first and the last."""
         lines = []
         records = self.log
         for number in range(len(records) + 1):
@@ -192,6 +193,9 @@ class World:
                 r = records[number]
                 what = f"{r.provider}: {r.method} {r.path} → {r.status if r.status is not None else 'no answer'}"
                 lines.append(what + (f" ({r.fault})" if r.fault else ""))
+        left_out = len(lines) - FIRST_LINES - LAST_LINES
+        if left_out > 1:
+            lines[FIRST_LINES:-LAST_LINES] = [f"… {left_out:,} more …"]
         return lines
 
     def _connections(self) -> httpx.HTTPTransport:
