@@ -141,11 +141,13 @@ def broken_config(
         text = answer()
         if not isinstance(text, str):
             missed("Return the text of the file.", expected="a text", got=shown(text))
+        text = text.lstrip("\n")  # lines are counted from the first that is written
         cfg = config.loads(text.replace("MODEL", world.model(provider, role)))
         for finding in cfg.check(world.facts):
             if finding.grade in ("schema", "start-up"):
                 line = masked(text.split("\n")[finding.line - 1].strip())
-                got = f"line {finding.line}: {line} ({finding.place.path}: {finding.what})"
+                what = ": ".join(filter(None, (finding.place.path, finding.what)))
+                got = f"line {finding.line}: {line} ({what})"
                 missed("", expected="a file that LibreChat starts with", got=got, about="its verdict")
         return cfg
 
