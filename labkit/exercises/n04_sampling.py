@@ -343,7 +343,8 @@ def keep_top_p(probs, top_p):
         if reached + probs[token] > top_p:
             break
         kept.append(token)
-        reached += probs[token]"""
+        reached += probs[token]""",
+                last="[(p if token in kept else 0.0) / reached for token, p in enumerate(probs)]",
             ),
             "The token that crosses the line is left out, and where the very first one crosses it nothing is left to "
             "divide by. Keep it, then stop.",
