@@ -225,8 +225,9 @@ def _month(answer: Any, prices: dict[str, Any], usage: tuple[int, int, int], wan
             expected=f"a Decimal: {wanted}",
             got=shown(got),
         )
-    if isinstance(got, Decimal) and wanted is not None and got != wanted:
-        missed("", expected=f"Decimal {wanted:f}", got=f"Decimal {got.normalize():f}")
+    if isinstance(got, Decimal) and got != wanted:
+        right = "None" if wanted is None else f"Decimal {wanted:f}"
+        missed("", expected=right, got=f"Decimal {got.normalize():f}")
     expect(got, wanted)
 
 
