@@ -19,11 +19,12 @@ from time import sleep as really_sleep
 from typing import Any
 
 import exercise_rules as rules
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labkit.exercises import Exercise, Misconception, World, expect, missed, registry, trial
+from labkit.exercises import Exercise, Misconception, World, checking, expect, missed, registry, trial
 from labkit.exercises.checking import Checker, NotPassed
 from labkit.exercises.judging import Missed
 from labkit.exercises.progress import Progress
@@ -508,6 +509,15 @@ def test_what_the_answer_prints_is_shown_and_not_lost(world: World, capsys: pyte
     assert capsys.readouterr().out == ""
 
 
+def test_an_answer_that_prints_in_the_place_of_returning_is_told_so(world: World) -> None:
+    told = "a `return` is missing"
+    source = "def double(numbers):\n    print([2 * n for n in numbers])\n"
+    assert told in str(check(source, world))
+    assert told not in str(check(source + "    return None if numbers else 7\n", world))
+    assert told not in str(check("def double(numbers):\n    yield from ()\n", world))
+    assert told not in str(check("import functools\ndouble = functools.partial(print)\n", world))
+
+
 def test_time_sleep_is_pointed_out_and_takes_no_time(world: World) -> None:
     result = check("import time\ndef double(numbers):\n    time.sleep(10**6)\n    return 7", world)
     assert result.outcome == "missed"
@@ -558,6 +568,12 @@ def test_the_exercise_shows_its_text_as_paragraphs_and_its_blank(world: World) -
     assert "Twice · 2 minutes · free" in text
     assert "One paragraph.\n\n- an item   of two lines\n- another\n" in text
     assert "def double(numbers):" in Checker(ex, lambda: world)._repr_html_()
+
+
+def test_a_mystery_says_that_its_function_is_to_be_copied_and_under_which_name_it_is_handed_over(world: World) -> None:
+    text = str(Checker(registry.exercise("m11"), lambda: world))
+    assert "6 minutes · something broken, to be mended" in text
+    assert "Copy the function into a cell of your own, mend it, and hand it over: ex.check(ask)." in text
 
 
 def test_the_solution_shows_itself_and_the_others(world: World) -> None:
@@ -658,6 +674,12 @@ def test_a_misconception_is_tried_in_one_case_before_it_is_tried_in_all(world: W
     )
     assert check(wrong.format("b"), world, ex).message == "It says b."
     assert sorted({(case, word) for case, word in tried if word != "b"}) == [("One", "a"), ("One", "c")]
+
+
+def test_a_response_that_is_given_shows_when_it_asks_to_come_back() -> None:
+    response = httpx.Response(503, headers={"retry-after": "Fri, 20 Nov 2026 12:02:00 GMT"}, text="busy")
+    shown = checking._given(lambda response: None, (response,), {})
+    assert shown == "response = <Response [503 Service Unavailable]> retry-after: Fri, 20 Nov 2026 12:02:00 GMT busy"
 
 
 def test_an_answer_that_sends_nothing_is_told_to_use_its_client(world: World) -> None:

@@ -180,9 +180,10 @@ class Checker:
 
 
 def about(exercise: Exercise) -> str:
-    """'8 minutes · faded: a function with its beginning'."""
+    """'8 minutes · faded: a function with its beginning'; a mystery has something broken in the place of a level."""
     unit = "minute" if exercise.minutes == 1 else "minutes"
-    return f"{exercise.minutes} {unit} · {exercise.level}: {LEVELS[exercise.level]}"
+    what = f"{exercise.level}: {LEVELS[exercise.level]}" if exercise.notebook else "something broken, to be mended"
+    return f"{exercise.minutes} {unit} · {what}"
 
 
 def run(exercise: Exercise, answer: Any, world: World) -> tuple[Seen, ...]:
@@ -361,9 +362,12 @@ def _given(answer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 
 def _seen(value: Any) -> str:
-    """A value that a case gives; of a response its body too."""
+    """A value that a case gives; of a response its body too, and when it asks to come back."""
     try:
-        return f"{value!r} {value.text[:600]}" if type(value).__module__.split(".")[0] == "httpx" else shown(value)
+        if type(value).__module__.split(".")[0] != "httpx":
+            return shown(value)
+        wishes = [f"{name}: {text}" for name, text in value.headers.items() if name.startswith("retry-after")]
+        return " ".join([repr(value), *wishes, value.text[:600]]).rstrip()
     except Exception:
         return shown(value)
 
@@ -390,6 +394,11 @@ def _owner(answer: Any) -> Callable[[FrameType], bool]:
 
 
 def _how(exercise: Exercise) -> str:
+    if not exercise.notebook:
+        return (
+            f"Copy the function into a cell of your own, mend it, and hand it over: ex.check({exercise.name}). "
+            "Stuck? ex.hint(), in a cell of its own."
+        )
     return "Write your answer in the place of ... and run the cell. Stuck? ex.hint(), in a cell of its own."
 
 

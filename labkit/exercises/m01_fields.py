@@ -45,7 +45,8 @@ return client.post("/chat/completions", json=body)
     ),
     keeps=_safe,
     hints=(
-        "Two fields are refused. One has no use here; the other was renamed.",
+        'Two fields are refused. One has no use here; the other was renamed, and lab.facts["mistral"].parameters lists '
+        "the names that Mistral takes.",
         "The name today is safe_prompt. user goes.",
     ),
     wrong=(
@@ -186,7 +187,8 @@ that was not the only thing. The answer must not become longer than 400 tokens, 
 def _small(body: Any, world: World) -> None:
     limit = body.get("max_tokens", body.get("max_completion_tokens"))
     if not isinstance(limit, int) or not 200 <= limit <= 7900:
-        missed("", expected="a limit from 200 to 7900 tokens", got=shown_limit(limit), about="max_tokens")
+        why = "An answer of a few hundred tokens is wanted, and the whole request has to fit into the minute."
+        missed(why, expected="a limit from 200 to 7900 tokens", got=shown_limit(limit), about="max_tokens")
     expect(contents(body), ["Hello"], "what the messages say")
 
 

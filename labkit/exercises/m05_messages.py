@@ -98,7 +98,7 @@ return client.post("/chat/completions", json={"model": model, "messages": histor
 
 GROQ_THOUGHTS = broken_call(
     "m06",
-    "messages.2 is unsupported",
+    "The second question fails",
     source="SimonSchubert/Kai/issues/265",
     provider="groq",
     report="""
@@ -161,6 +161,17 @@ return client.post("/chat/completions", json={"model": model, "messages": messag
 """,
             "You kept the thoughts and dropped the answer: it is the other way round.",
         ),
+        (
+            """
+messages = [
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": "Hi!", "id": "m1"},
+    {"role": "user", "content": "What is 3 + 4?"},
+]
+return client.post("/chat/completions", json={"model": model, "messages": messages})
+""",
+            "The thoughts are gone, and the refusal now names id: it came with the answer, and may not go back.",
+        ),
     ),
 )
 
@@ -192,11 +203,16 @@ LATER = '{"role": "user", "content": "And in an hour?"}'
 
 
 def _whole_talk(body: Any, world: World) -> None:
-    said = contents(body)
-    for wanted in ("What time is it?", "12:00", "And in an hour?"):
+    said = [(m.get("role"), m.get("content")) for m in body["messages"] if isinstance(m, dict)]
+    for wanted in (("user", "What time is it?"), ("tool", "12:00"), ("user", "And in an hour?")):
         if wanted not in said:
-            missed("Something of the conversation is missing.", expected=wanted, got=f"{len(said)} messages")
-    expect([m.get("role") for m in body["messages"]][-1], "user", "the last role")
+            missed(
+                "Nothing of the conversation may get lost: both questions and the tool's result, each in its role.",
+                expected=" says ".join(wanted),
+                got="; ".join(f"{role} says {content!r}" for role, content in said),
+                about="who says what",
+            )
+    expect(said[-1][0], "user", "the last role")
 
 
 MISTRAL_ORDER = broken_call(
@@ -221,7 +237,8 @@ result.
     wrong=(
         (
             _talk(SAID, LATER),
-            "You took the tool's result away. The model has called it and waits for what it says.",
+            "You took the tool's result away. The model has called it and waits for what it says; its own words are no "
+            "result.",
         ),
         (
             _talk(NOON, LATER.replace("user", "system")),

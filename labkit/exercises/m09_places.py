@@ -209,6 +209,22 @@ Type and code mislead, the sentence does not. Mend `ask`: an empty account is no
             _ask("False", "return response\n        break"),
             "The second is asked whether the first answered or not: every question is paid for twice.",
         ),
+        Misconception(
+            _ask(GOOD, "return response\n        if response.status_code == 402:\n            break").replace(
+                "models[1]", "models[0]"
+            ),
+            "The second provider is asked for the first one's model, which it does not have: a 404. Names of models "
+            "belong to their provider, here models[1].",
+        ),
+        Misconception(
+            """
+def ask(first, second, models, sleep):
+    body = {"model": models[1], "messages": [{"role": "user", "content": "Hello"}]}
+    return second.post("/chat/completions", json=body)
+""",
+            "You never ask the first. It is the one that is wanted, as long as it answers; the second is for the day "
+            "on which its account is empty.",
+        ),
     ),
 )
 

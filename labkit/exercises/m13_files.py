@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labkit.exercises import Exercise, expect
-from labkit.exercises.mending import broken_config
+from labkit.exercises.mending import broken_config, endpoint_file
 
 
 def _groq(models: str = '        default: ["MODEL"]', *, key: str = "${GROQ_API_KEY}", more: str = "") -> str:
@@ -47,6 +47,14 @@ Only one model is wanted.
         (
             _groq("        default:\n          model: MODEL"),
             "That is a mapping, a key with a value. Asked for is a list: a dash before the entry.",
+        ),
+        (
+            _groq("        default: MODEL"),
+            "With quotes or without, it is one text. Brackets around it or a dash before it make a list of it.",
+        ),
+        (
+            _groq('        default: "[MODEL]"'),
+            'Within the quotes the brackets belong to the text. They stand outside: ["…"].',
         ),
     ),
 )
@@ -122,6 +130,25 @@ endpoints:
 """,
             "Two dashes are two endpoints: one without models, one that has nothing else. LibreChat drops both.",
         ),
+        (
+            """
+version: "1.3.17"
+endpoints:
+  custom:
+  - name: "Groq"
+  apiKey: "${GROQ_API_KEY}"
+  baseURL: "https://api.groq.com/openai/v1"
+  models:
+    default: ["MODEL"]
+""",
+            "The dash makes an entry of `name` alone: the other keys begin left of it and stand beside custom. They "
+            "belong under the n of name.",
+        ),
+        (
+            _groq().replace("    - name", "\t- name"),
+            "There is a tab before the dash. YAML counts columns, a tab has no fixed width, and so it may not stand "
+            "there: blanks only.",
+        ),
     ),
 )
 
@@ -153,7 +180,16 @@ writing works. The files are to be kept in S3.
         ),
         (
             _groq(more="fileStrategy:\n"),
-            "Nothing at all is none of the words either. Leave the line out, or give the word: s3.",
+            "Nothing at all is none of the words either. Give the word: s3.",
+        ),
+        (
+            _groq(more='fileStrategy: "S3"\n'),
+            "Capital letters count here: the word in LibreChat's list is s3, in small ones.",
+        ),
+        (
+            _groq(),
+            "LibreChat starts, and keeps the files where it always did. They are to go to S3: the line stays, with the "
+            "word itself in it.",
         ),
     ),
     says=lambda data: expect(data.get("fileStrategy"), "s3", "fileStrategy"),
@@ -190,8 +226,22 @@ that lacks any of them is left out without a word.
             _groq('        list: ["MODEL"]'),
             "Below models the list is called default; `list` is a word that LibreChat does not know there.",
         ),
+        (
+            _groq("        fetch: true"),
+            "fetch: true asks the provider for its list, and LibreChat wants one of yours all the same, for the day on "
+            "which nobody answers: default.",
+        ),
+        (
+            _groq("").rstrip() + "\n      models:\n",
+            "models is there, and nothing below it. It needs default, and below that a list with a model.",
+        ),
     ),
 )
+
+
+def _openrouter(key: str, url: str = "https://openrouter.ai/api/v1") -> str:
+    return endpoint_file("OpenRouter", "KEY", url).replace("${KEY}", key)
+
 
 WRONG_VARIABLE = broken_config(
     "m17",
@@ -204,70 +254,30 @@ WRONG_VARIABLE = broken_config(
 `Missing API Key for OpenRouter.` The key is in the file `.env`, as `OPENROUTER_KEY=…`, and the container has been
 started anew since.
 """,
-    broken="""
-version: "1.3.17"
-endpoints:
-  custom:
-    - name: "OpenRouter"
-      apiKey: "${OPENROUTER_API_KEY}"
-      baseURL: "https://openrouter.ai/api/v1"
-      models:
-        default: ["MODEL"]
-""",
-    mended="""
-version: "1.3.17"
-endpoints:
-  custom:
-    - name: "OpenRouter"
-      apiKey: "${OPENROUTER_KEY}"
-      baseURL: "https://openrouter.ai/api/v1"
-      models:
-        default: ["MODEL"]
-""",
+    broken=_openrouter("${OPENROUTER_API_KEY}"),
+    mended=_openrouter("${OPENROUTER_KEY}"),
     hints=(
         "Compare the name in the file with the name in .env, letter by letter.",
         'apiKey: "${OPENROUTER_KEY}", with the dollar sign and the braces.',
     ),
     wrong=(
         (
-            """
-version: "1.3.17"
-endpoints:
-  custom:
-    - name: "OpenRouter"
-      apiKey: "${openrouter_key}"
-      baseURL: "https://openrouter.ai/api/v1"
-      models:
-        default: ["MODEL"]
-""",
+            _openrouter("${openrouter_key}"),
             "Capital and small letters are not the same in the name of a variable.",
         ),
         (
-            """
-version: "1.3.17"
-endpoints:
-  custom:
-    - name: "OpenRouter"
-      apiKey: "user_provided"
-      baseURL: "https://openrouter.ai/api/v1"
-      models:
-        default: ["MODEL"]
-""",
+            _openrouter("user_provided"),
             "user_provided asks every user for a key of their own, and none of them has stored one. The key is in "
             ".env.",
         ),
         (
-            """
-version: "1.3.17"
-endpoints:
-  custom:
-    - name: "OpenRouter"
-      apiKey: "Bearer ${OPENROUTER_KEY} ${OPENROUTER_KEY}"
-      baseURL: "${OPENROUTER_URL}"
-      models:
-        default: ["MODEL"]
-""",
+            _openrouter("Bearer ${OPENROUTER_KEY} ${OPENROUTER_KEY}", "${OPENROUTER_URL}"),
             "The base URL is a variable now that nobody has set. Only the name of the key's variable was wrong.",
+        ),
+        (
+            _openrouter("$OPENROUTER_KEY"),
+            "Only ${NAME} is filled in. LibreChat sends these letters in the place of a key, and says nothing; the "
+            "provider says 401.",
         ),
     ),
 )
@@ -296,8 +306,14 @@ stands in `GROQ_API_KEY` and all are to use that one.
             "Now the base URL is wrong as well, and the key's variable has no braces: only ${NAME} is filled in.",
         ),
         (
+            _groq(key="GROQ_API_KEY"),
+            "Without ${…} it is no variable but the key itself: LibreChat sends these letters to Groq, which knows no "
+            "such key. It is the nasty kind: no complaint at the start, a 401 at each question.",
+        ),
+        (
             _groq(key="${GROQ_KEY}"),
-            "There is no variable of that name. The one that is set is GROQ_API_KEY.",
+            "LibreChat looks for a variable that is called exactly what stands between the braces (it knows no default "
+            "after `:-`), and there is none. The one that is set is GROQ_API_KEY.",
         ),
         (
             _groq(key=""),

@@ -44,7 +44,8 @@ told to leave fields out.
         ),
         (
             _mistral('dropParams: ["userId"]'),
-            "The name is that of the field on the wire, and the refusal says it: user.",
+            "user is still sent. Either dropParams names another field (the refusal says which: user), or it does not "
+            "stand where an endpoint's keys stand: in the column of name and models.",
         ),
         (
             _mistral("addParams:", "  user: null"),
@@ -83,6 +84,10 @@ Mistral's safety instruction was switched on with `addParams`, and since then th
         (
             _mistral('dropParams: ["user"]', "addParams:", '  safe_prompt: "true"'),
             "In quotes true is a text. The provider asks for a yes or no.",
+        ),
+        (
+            _mistral('dropParams: ["user"]', "addParams:", "  safe_prompt: false"),
+            "The name is right, and the instruction is off. It has to stay on, as it was: true.",
         ),
         (
             _mistral('dropParams: ["user"]', "customParams:", "  safe_prompt: true"),

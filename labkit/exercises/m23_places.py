@@ -87,6 +87,10 @@ documentation; LibreChat speaks as OpenAI does.
             _ollama("http://localhost:11434/v1/chat/completions"),
             "The base URL only: LibreChat appends /chat/completions by itself.",
         ),
+        (
+            _ollama("http://localhost:11434/api/v1"),
+            "/api and /v1 are two APIs side by side, and neither stands inside the other.",
+        ),
     ),
 )
 
@@ -95,6 +99,17 @@ def _chat_only(body: Any, world: World) -> None:
     if "messages" not in body:
         missed("This is not a chat completion.", expected="messages", got=", ".join(body))
     needs(body, temperature=0.3)
+
+
+def _theirs_to_choose(data: Any) -> None:
+    for endpoint in data["endpoints"]["custom"]:
+        if "temperature" in (endpoint.get("addParams") or {}):
+            missed(
+                "Now the file sets one temperature for all. It is the users who choose it, 0.3 today.",
+                expected="no temperature",
+                got=f"temperature: {endpoint['addParams']['temperature']}",
+                about="addParams",
+            )
 
 
 WEB_SEARCH = broken_config(
@@ -113,6 +128,7 @@ to go on working.
     mended=_groq(),
     also=(_groq("addParams:", "  web_search: false"),),
     keeps=_chat_only,
+    says=_theirs_to_choose,
     hints=(
         "Which line moves the call to another address?",
         "Take web_search away; without it addParams is empty, and goes as well.",
@@ -129,6 +145,11 @@ to go on working.
         (
             _groq('dropParams: ["temperature"]'),
             "The search is gone, and the users' temperature as well. Only what makes the trouble is to go.",
+        ),
+        (
+            _groq("addParams:", "  temperature: 0.3"),
+            "The file now sets 0.3 for everybody, and no user can choose another. The panel does that by itself: "
+            "nothing has to be added.",
         ),
     ),
 )
@@ -188,6 +209,10 @@ brief has to stay.
         (
             _specs('promptPrefix: "Answer briefly."', 'temperature: "1"'),
             "A temperature in quotes is a text, and LibreChat does not start with it.",
+        ),
+        (
+            _reasoning(),
+            "The entry is gone from the menu, and with it what its users had. Only its temperature is refused.",
         ),
     ),
 )

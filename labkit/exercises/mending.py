@@ -141,11 +141,13 @@ def broken_config(
         text = answer()
         if not isinstance(text, str):
             missed("Return the text of the file.", expected="a text", got=shown(text))
+        text = text.lstrip("\n")  # lines are counted from the first that is written
         cfg = config.loads(text.replace("MODEL", world.model(provider, role)))
         for finding in cfg.check(world.facts):
             if finding.grade in ("schema", "start-up"):
                 line = masked(text.split("\n")[finding.line - 1].strip())
-                got = f"line {finding.line}: {line} ({finding.what})"
+                what = ": ".join(filter(None, (finding.place.path, finding.what)))
+                got = f"line {finding.line}: {line} ({what})"
                 missed("", expected="a file that LibreChat starts with", got=got, about="its verdict")
         return cfg
 
@@ -172,7 +174,8 @@ def broken_config(
         wanted = made(answer, world)
         local = {name: world.url(name) for name in world.facts}
         request = sendable(wanted, world.facts, local, {name: world.key(name) for name in world.facts})
-        if env is not None:  # what LibreChat filled in is a stand-in for the key
+        filled_in = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if filled_in in (env or {}).values():  # a variable's value: it stands for the key
             request.headers["authorization"] = f"Bearer {world.key(provider)}"
         if request.url.host != "127.0.0.1":
             missed("", expected=f"the address of {provider}", got=str(wanted.url), about="where it would be sent")
@@ -180,7 +183,8 @@ def broken_config(
             response = client.send(request)
             response.read()
         if response.status_code != 200:
-            missed("", expected="status 200", got=f"{wanted.url} → {_said(response)}", about="the answer")
+            why = "" if "MODEL" in answer() else "MODEL stands for the id of a living model: leave the word as it is."
+            missed(why, expected="status 200", got=f"{wanted.url} → {_said(response)}", about="the answer")
 
     def place(text: str, comment: str = "") -> str:
         return _function("config", [], f'return """\n{text.strip()}\n"""', comment, indent=False)

@@ -191,6 +191,16 @@ def softmax(logits, temperature):
             _softmax("logit", "value - largest", "sum(raised)"),
             "The temperature does nothing in your function: at 0.5 and at 2 it gives what it gives at 1.",
         ),
+        Misconception(
+            _softmax("logit / temperature", "largest - value", "sum(raised)"),
+            "You take each value off the largest, and that turns the order round: the least likely comes first. "
+            "value - largest is 0 for the largest and below 0 for the others.",
+        ),
+        Misconception(
+            _softmax("logit / temperature", "value - largest", "sum(scaled)"),
+            "The total is that of the scaled logits. What the last line divides is `raised`, so it has to be the sum "
+            "of those: only then do the shares sum to 1.",
+        ),
     ),
 )
 
@@ -315,6 +325,48 @@ def keep_top_p(probs, top_p):
             "What comes back must have one place for each token, in the tokens' order, with 0 for those left out: "
             "otherwise nobody knows which share belongs to which token.",
         ),
+        Misconception(
+            """
+def keep_top_p(probs, top_p):
+    left, reached = [], 0.0
+    for p in sorted(probs, reverse=True):
+        left.append(p if reached < top_p else 0.0)
+        reached += p
+    return [p / sum(left) for p in left]
+""",
+            "The right shares, in the order of their size. A token is known by its place alone: put each share back "
+            "where it stood in `probs`.",
+        ),
+        Misconception(
+            _top_p(
+                loop="""
+        if reached + probs[token] > top_p:
+            break
+        kept.append(token)
+        reached += probs[token]""",
+                last="[(p if token in kept else 0.0) / reached for token, p in enumerate(probs)]",
+            ),
+            "The token that crosses the line is left out, and where the very first one crosses it nothing is left to "
+            "divide by. Keep it, then stop.",
+        ),
+        Misconception(
+            """
+def keep_top_p(probs, top_p):
+    kept = [p if p >= 1 - top_p else 0.0 for p in probs]
+    return [p / sum(kept) for p in kept]
+""",
+            "You compare each token's share with 1 - top_p. top_p says nothing of a single token: it is the sum, from "
+            "the likeliest on, that has to reach it.",
+        ),
+        Misconception(
+            _top_p(order="[i for p, i in sorted(((p, i) for i, p in enumerate(probs)), reverse=True)]"),
+            "Of two equally likely tokens you take the later one: reverse=True turns the places round as well as the "
+            "shares. Sort by -probs[i] instead; sorted leaves equals as they stand.",
+        ),
+        Misconception(
+            _top_p(last="[p / top_p if token in kept else 0.0 for token, p in enumerate(probs)]"),
+            "You divide by top_p. What is kept reaches top_p and as a rule goes beyond it: divide by what it sums to.",
+        ),
     ),
 )
 
@@ -347,8 +399,13 @@ def _empty_beginning(answer: Any, world: World) -> None:
 
 
 def _none_given(answer: Any, world: World) -> None:
-    """No stop strings at all, and blanks at both ends that belong to the text"""
-    expect(answer(" one two ", []), " one two ")
+    """No stop strings at all"""
+    expect(answer("one two", []), "one two")
+
+
+def _blanks(answer: Any, world: World) -> None:
+    """Blanks at both ends, which the model wrote"""
+    expect(answer(" one two , three", [","]), " one two ")
 
 
 def _as_the_server(answer: Any, world: World) -> None:
@@ -383,7 +440,7 @@ becomes of the stop string itself. The last case compares with the server.
 """,
     blank=_stopping("    ..."),
     limit_s=30,
-    cases=(_no_stop, _one_stop, _none_given, _empty_beginning, _earliest, _as_the_server),
+    cases=(_no_stop, _one_stop, _none_given, _blanks, _empty_beginning, _earliest, _as_the_server),
     hints=(
         "`ends` holds where each stop string begins; it is empty when none is there.",
         "The earliest place counts, whatever the order of the list: min(ends).",
@@ -463,7 +520,8 @@ def _doubles(answer: Any, world: World) -> None:
     """A joke, beginning with room for three tokens"""
     text = answer(world.client("lab"), world.model("lab"), JOKE, 3, 2000)
     world.need_calls()
-    expect(_limits(world), _doubled(world, 3, 2000), "max_tokens of the calls")
+    why = "Each call asks for twice as much as the one before, and after the first whole answer there is none."
+    expect(_limits(world), _doubled(world, 3, 2000), "max_tokens of the calls", why=why)
     last = world.calls[-1].finish_reasons
     if last == ["length"] or not isinstance(text, str):
         missed("You stopped asking while the answer was still cut off.", expected="['stop']", got=str(last))
@@ -471,9 +529,9 @@ def _doubles(answer: Any, world: World) -> None:
 
 def _never_more(answer: Any, world: World) -> None:
     """A story that does not fit into the most that may be asked for"""
-    text = answer(world.client("lab"), world.model("lab"), STORY, 2, 8)
+    text = answer(world.client("lab"), world.model("lab"), STORY, 2, 7)
     world.need_calls()
-    expect(_limits(world), [2, 4, 8], "max_tokens of the calls")
+    expect(_limits(world), [2, 4], "max_tokens of the calls")
     expect(text, None, "what came back")
 
 
@@ -499,8 +557,8 @@ WHOLE = Exercise(
     level="faded",
     prompt="""
 `whole` asks the prompt with `max_tokens` = `limit`. If the answer was cut off, it asks again with twice as much, and so
-on, but never with more than `most`. It returns the text of the first answer that is whole, or `None` when even the last
-was cut off. Judged are your requests: as many as needed, and no more.
+on; a request for more than `most` is not sent. It returns the text of the first answer that is whole, or `None` when
+even the last was cut off. Judged are your requests: as many as needed, and no more.
 """,
     blank="""
 def whole(client, model, prompt, limit, most):
@@ -546,6 +604,11 @@ def whole(client, model, prompt, limit, most):
         Misconception(
             _whole(test='choice["finish_reason"] == "length"'),
             "The other way round: 'length' says that the answer was cut off, and that is the one you return.",
+        ),
+        Misconception(
+            _whole(again="limit = min(2 * limit, most) if limit < most else most + 1"),
+            "Where twice as much would be more than `most`, you ask once more with `most` itself. Asked for was: "
+            "double it, and do not send what would go beyond.",
         ),
     ),
 )
@@ -664,6 +727,13 @@ def fate(client, body, setting):
         Misconception(
             _fate('"honoured" if len(set(seen)) == 1 else "ignored"', refusal="answer.status_code == 400"),
             "Not every refusal is a 400: Mistral answers 422. Look for any status from 400 on.",
+        ),
+        Misconception(
+            _fate('"honoured" if len(set(seen)) == 1 else "ignored"').replace(
+                'answer.json()["choices"][0]["message"]["content"]', "answer.text"
+            ),
+            "You compare whole answers. Each has an id and a moment of its own, so no two are ever equal: compare the "
+            "text alone.",
         ),
         Misconception(
             _fate('"honoured" if len(set(seen)) == 1 else "ignored"', setting='**setting, "temperature": 0'),

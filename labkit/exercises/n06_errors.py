@@ -125,6 +125,11 @@ def _strict(answer: Any, world: World) -> None:
     expect(answer(_send(world, "mistral", user="ada")), "request")
 
 
+def _wrong_method(answer: Any, world: World) -> None:
+    """GET where only POST is taken"""
+    expect(answer(world.client("openai").get("/chat/completions")), "request")
+
+
 def _too_fast(answer: Any, world: World) -> None:
     """Too many requests"""
     expect(answer(_failing(world, "openai", "rate_limit")), "limits")
@@ -171,7 +176,7 @@ def rung(outcome):
 MODEL, LIMITS, REQUEST, SERVER = (
     '"model" if "model" in text else "address"',
     "402, 429",
-    "400, 413, 422",
+    "400, 405, 422",
     "status >= 500",
 )
 
@@ -183,16 +188,17 @@ RUNG = Exercise(
     prompt="""
 `rung` is handed what `attempt` of section 2 returns: a response, or an exception of httpx. It says in one word where to
 look: `network`, `key`, `address`, `model`, `request`, `limits` (too fast or out of money), `server`, or `answer` when
-all went well. Five gaps are open; the table of section 3 has the numbers.
+all went well. Five gaps are open; the tables of sections 2 and 3 have the numbers.
 """,
     blank=_rung('"model" if ... in text else "address"', "402, ...", "400, ..., ...", "status >= ..."),
     cases=(
         *(_no_connection, _wrong_key, _wrong_path, _wrong_model, _too_fast),
-        *(_no_money, _strict, _broken_server, _busy_server, _good_answer),
+        *(_no_money, _wrong_method, _strict, _broken_server, _busy_server, _good_answer),
     ),
     hints=(
         "Of the two 404s of section 2 one speaks of a model, and the text is in small letters already.",
-        "Too fast is 429. What is wrong with the request itself is 400, 413 (too large) or 422 (Mistral).",
+        "Too fast is 429. What is wrong with the request itself is 400, 405 (the method, in section 2) or 422 "
+        "(Mistral, in section 3).",
         "The server's own failures are all numbers from 500 on: 500, 502, 503, 504, 529.",
     ),
     solution=_rung(MODEL, LIMITS, REQUEST, SERVER),
@@ -207,8 +213,13 @@ all went well. Five gaps are open; the table of section 3 has the numbers.
             "Too many requests is 429. Without it in the list, a rate limit passes for a good answer.",
         ),
         Misconception(
-            _rung(MODEL, LIMITS, "400, 413", SERVER),
+            _rung(MODEL, LIMITS, "400, 405", SERVER),
             "Mistral says 422 where others say 400: the JSON was understood, and a field of it is not allowed.",
+        ),
+        Misconception(
+            _rung(MODEL, LIMITS, "400, 413, 422", SERVER),
+            "A method that the path does not take is a 405 (section 2): a GET where a POST belongs. Without it in the "
+            "list, that refusal passes for an answer.",
         ),
         Misconception(
             _rung(MODEL, LIMITS, REQUEST, "status > 500"),
@@ -358,6 +369,16 @@ def wait_s(response, now):
             "retry-after may be a date, too: RFC 9110 allows both. float() raises on it, and your program fails while "
             "it handles a failure.",
         ),
+        Misconception(
+            WAIT.replace("(at - now).total_seconds()", "(at - now).seconds"),
+            "`.seconds` is not the length of a difference but its part below a day, and never negative: three minutes "
+            "ago become almost a day. The length is .total_seconds().",
+        ),
+        Misconception(
+            WAIT.replace("max(0.0, (at - now).total_seconds())", "at - now"),
+            "The difference of two moments is a timedelta, and seconds are asked for: .total_seconds() makes a number "
+            "of it, and the least is 0.",
+        ),
     ),
     given="import httpx\n",
 )
@@ -483,6 +504,14 @@ def may_retry(outcome):
             "500 and 503 are not all: a proxy says 502 or 504, Anthropic says 529. All from 500 on may pass.",
         ),
         Misconception(
+            _may("""    status = outcome.status_code
+    if status == 429:
+        return "insufficient_quota" not in outcome.text
+    return status in (408, 500, 502, 503, 504)"""),
+            "A list of numbers misses the one that is in no standard: Anthropic says 529 when it is overloaded. "
+            "Compare with 500 instead.",
+        ),
+        Misconception(
             _may("""    if status := outcome.json().get("error", {}).get("code") == "insufficient_quota":
         return False
     return outcome.status_code == 429 or outcome.status_code >= 500"""),
@@ -572,7 +601,8 @@ COLLECT = Exercise(
     prompt="""
 `collect` sends `body` as a stream and returns two things: the text that came, and in one word how it ended. The word is
 the `finish_reason` where there was one, `cut` when the connection broke off before, and `error` when an error came in
-the stream in the place of the rest. What had come until then is returned in every case, and nothing is raised.
+the stream in the place of the rest. What had come until then is returned in every case, and nothing is raised. More
+than the gap has to change for that.
 """,
     blank="""
 def collect(client, body):
@@ -630,6 +660,23 @@ def collect(client, body):
             STREAM.replace('choice["finish_reason"] or end', '"stop"'),
             "You call every end 'stop'. The finish_reason says how it was: length is half an answer.",
         ),
+        Misconception(
+            STREAM.replace('choice["finish_reason"] or end', 'choice["finish_reason"]').replace(
+                'return text, "cut"', "pass"
+            ),
+            "finish_reason is None in every chunk but the last, and your word for the end becomes None with it. Keep "
+            "the word that you have where there is no new one.",
+        ),
+        Misconception(
+            STREAM.replace('return text, "cut"', 'return text, "error"'),
+            "A connection that breaks is 'cut'. 'error' is for a server that could still say what is wrong, in an "
+            "event of the stream.",
+        ),
+        Misconception(
+            STREAM.replace('choice["delta"].get("content") or ""', 'choice["delta"]["content"]'),
+            "Not every delta has content: the last has only a finish_reason. .get('content') or '' makes nothing of "
+            "what is not there.",
+        ),
     ),
     given="import json\n\nimport httpx\n\nfrom labkit.wire import sse_events\n",
 )
@@ -638,9 +685,12 @@ def collect(client, body):
 # --- 06-endure ------------------------------------------------------------------------------------------------------
 
 DEADLINE_S = 60
+LATE = "Look before each wait whether it still fits into the 60 s. If it does not, give up at once."
 
 
-def _endured(answer: Any, world: World, *, calls: int | None, got_one: bool, least: tuple[float, ...] = ()) -> None:
+def _endured(
+    answer: Any, world: World, *, calls: int | None, got_one: bool, least: tuple[float, ...] = (), why: str = ""
+) -> None:
     came: list[Any] = [None]
 
     def listen(response: Any) -> None:
@@ -653,13 +703,18 @@ def _endured(answer: Any, world: World, *, calls: int | None, got_one: bool, lea
     world.need_calls()
     waits, made = world.waits_s, len(world.calls)
     if calls is not None and made != calls:
-        missed("", expected=f"{calls}", got=f"{made}", about="calls")
+        missed(why, expected=f"{calls}", got=f"{made}", about="calls")
     for number, (wait, wanted) in enumerate(zip(waits, least, strict=False), 1):
         if wait < wanted:
-            missed("", expected=f"at least {wanted:g} s", got=f"{wait:g} s", about=f"the wait before retry {number}")
+            missed(
+                "The waits go through the `sleep` that you are handed. Chance may make them longer, not shorter.",
+                expected=f"at least {wanted:g} s",
+                got=f"{wait:g} s",
+                about=f"the wait before retry {number}",
+            )
     if sum(world.slept_s) > DEADLINE_S:
         got = f"{sum(world.slept_s):g} s"
-        missed("", expected=f"at most {DEADLINE_S} s", got=got, about="all waits together")
+        missed(LATE, expected=f"at most {DEADLINE_S} s", got=got, about="all waits together")
     if calls is None and made < 4:
         missed("There was time for more tries.", expected="at least 4 calls", got=f"{made}")
     expect(text, came[-1] if got_one else None, "what your function returned")
@@ -691,7 +746,13 @@ def _told_to_wait(answer: Any, world: World) -> None:
 def _too_long(answer: Any, world: World) -> None:
     """A rate limit that says: in 300 seconds"""
     world.fault("openai", "rate_limit", wait_s=300)
-    _endured(answer, world, calls=1, got_one=False)
+    _endured(answer, world, calls=1, got_one=False, why=LATE)
+
+
+def _shorter(answer: Any, world: World) -> None:
+    """A rate limit that says: in 1 second, three times"""
+    world.fault("openai", "rate_limit", wait_s=1, times=3)
+    _endured(answer, world, calls=4, got_one=True, least=(1, 2, 4))
 
 
 def _all_day(answer: Any, world: World) -> None:
@@ -735,7 +796,7 @@ text; or `None` when it gives up. The goal, measured at the server:
 def endure(client, body, sleep):
     ...
 """,
-    cases=(_fine, _empty_account, _three_times, _told_to_wait, _too_long, _all_day),
+    cases=(_fine, _empty_account, _three_times, _told_to_wait, _too_long, _shorter, _all_day),
     hints=(
         "Section 9 builds it step by step. Two numbers go along: how long you have waited in all, and the next wait.",
         "pause = max(wait, what retry-after says); a missing header says 0: float(headers.get('retry-after', 0)).",
@@ -786,7 +847,15 @@ def endure(client, body, sleep):
         ),
         Misconception(
             ENDURE.replace("        sleep(pause)\n", ""),
-            "You count the waits, but you do not wait: sleep(pause) is missing, and all calls leave within a moment.",
+            "All calls leave within a moment: no wait went through the `sleep` that your function is handed.",
+        ),
+        Misconception(
+            ENDURE.replace(
+                'max(wait, float(response.headers.get("retry-after", 0)))',
+                'float(response.headers.get("retry-after", wait))',
+            ),
+            "You take retry-after in the place of your own wait. It is the least that you may wait; where your own has "
+            "grown beyond it, your own counts: max(…).",
         ),
     ),
 )

@@ -183,6 +183,16 @@ def counts(usage):
             "total_tokens is both together: what came out would be counted twice. What went in is prompt_tokens.",
         ),
         Misconception(
+            _counts(INPUT, CACHED, PROMPT, '"total_tokens"'),
+            "total_tokens is both together: what went in would be counted as if it had come out. What came out is "
+            "completion_tokens.",
+        ),
+        Misconception(
+            _counts('"cache_read_input_tokens"', CACHED, PROMPT, COMPLETION),
+            "That field is there only when something may have come from the cache. What every usage of Anthropic's "
+            "has, and no other, is input_tokens.",
+        ),
+        Misconception(
             """
 def counts(usage):
     if "input_tokens" in usage:
@@ -215,6 +225,9 @@ def _month(answer: Any, prices: dict[str, Any], usage: tuple[int, int, int], wan
             expected=f"a Decimal: {wanted}",
             got=shown(got),
         )
+    if isinstance(got, Decimal) and got != wanted:
+        right = "None" if wanted is None else f"Decimal {wanted:f}"
+        missed("", expected=right, got=f"Decimal {got.normalize():f}")
     expect(got, wanted)
 
 
@@ -317,6 +330,22 @@ def month_usd(model, calls_a_day, tokens_in, tokens_out):
             ),
             "What comes out has a price of its own, most often a multiple of what goes in.",
         ),
+        Misconception(
+            MONTH_RIGHT.replace(
+                "    if price_in is None or price_out is None:\n        return None\n",
+                "    price_in, price_out = price_in or Decimal(0), price_out or Decimal(0)\n",
+            ),
+            "What nobody states is not 0. With None read as 0 the unknown model is the cheapest of all: say None.",
+        ),
+        Misconception(
+            MONTH_RIGHT.replace("    if price_in is None or price_out is None:\n        return None\n", ""),
+            "A price may be None, and nothing can be calculated with that. Look for it first, and return None.",
+        ),
+        Misconception(
+            MONTH_RIGHT.replace("return 30 * calls_a_day * one_call", "return round(30 * calls_a_day * one_call, 2)"),
+            "You round to cents. A month may cost less than one; the exact amount was asked for, and whoever shows it "
+            "can round it.",
+        ),
     ),
     given="from decimal import Decimal\n",
 )
@@ -366,6 +395,12 @@ def _unknowns(answer: Any, world: World) -> None:
     expect(answer(_offer(rows), 100_000, Decimal("1.00")), ("b", "fast"))
 
 
+def _speed_unknown(answer: Any, world: World) -> None:
+    """Of the one model that fits nobody states the speed"""
+    rows = (("a", "slow", 128_000, "0.30", 40.0, None), ("d", "no speed", 512_000, "0.10", None, None))
+    expect(answer(_offer(rows), 400_000, Decimal("1.00")), None)
+
+
 def _going(answer: Any, world: World) -> None:
     """A fast model that will be retired"""
     rows = (*SLOW_AND_FAST, ("d", "leaving", 128_000, "0.60", 950.0, "2027-01-14"))
@@ -390,7 +425,10 @@ def _whole_catalogue(answer: Any, world: World) -> None:
     fits = [
         (speed, name, model)
         for name, model, context, output, speed, retires in rows
-        if context is not None and context >= 200_000 and output is not None and output <= 1 and retires is None
+        if speed is not None
+        and (context is not None and context >= 200_000)
+        and (output is not None and output <= 1)
+        and retires is None
     ]
     best = max(speed for speed, _, _ in fits)
     wanted = [(name, model) for speed, name, model in fits if speed == best]
@@ -405,6 +443,7 @@ def choose(models, context_tokens, most_usd):
         (models["context_tokens"] >= context_tokens)
         & (models["output_usd_per_mtok"] <= most_usd)
         & models["retires"].isna()
+        & models["tokens_per_s"].notna()
     ]
     if fits.empty:
         return None
@@ -420,19 +459,20 @@ CHOOSE = Exercise(
     prompt="""
 `choose` is handed a table like `lab.models()`, how many tokens of context you need, and the most that a million output
 tokens may cost. It returns `(provider, model)` of the **fastest** model (`tokens_per_s`) that has enough context, is
-not too dear, and has no day of retirement (`retires`). What is not stated does not fit. If nothing fits: `None`.
+not too dear, and has no day of retirement (`retires`). An unknown context, price or speed does not fit. If nothing
+fits: `None`. What the table shows as *not stated* is a missing value: `.isna()` and `.notna()` find it.
 """,
     blank="""
 def choose(models, context_tokens, most_usd):
     fits = models[(models["context_tokens"] >= context_tokens) & ...]
     ...
 """,
-    cases=(_fast_enough, _at_the_limit, _unknowns, _going, _nothing_fits, _whole_catalogue),
+    cases=(_fast_enough, _at_the_limit, _unknowns, _speed_unknown, _going, _nothing_fits, _whole_catalogue),
     hints=(
         "Conditions are joined with &, each in brackets. A comparison with an unknown value is never true, so unknown "
         "models fall out by themselves.",
-        'models["retires"].isna() is true where no day is set. sort_values("tokens_per_s", ascending=False) puts the '
-        "fastest first.",
+        'models["retires"].isna() is true where no day is set, models["tokens_per_s"].notna() where a speed is stated. '
+        'sort_values("tokens_per_s", ascending=False) puts the fastest first.',
         "fits.empty says that nothing is left; .iloc[0] is the first row.",
     ),
     solution=CHOOSE_RIGHT,
@@ -446,6 +486,8 @@ def choose(models, context_tokens, most_usd):
         if str(row["context_tokens"]) == "<NA>" or row["context_tokens"] < context_tokens:
             continue
         if row["output_usd_per_mtok"] is None or row["output_usd_per_mtok"] > most_usd or row["retires"]:
+            continue
+        if row["tokens_per_s"] is None or row["tokens_per_s"] != row["tokens_per_s"]:
             continue
         if best is None or row["tokens_per_s"] > best["tokens_per_s"]:
             best = row
@@ -479,6 +521,22 @@ def choose(models, context_tokens, most_usd):
             "Sometimes nothing fits, and an empty table has no first row. Say None then, so that the caller can lower "
             "the conditions.",
         ),
+        Misconception(
+            CHOOSE_RIGHT.replace("    if fits.empty:\n        return None\n", "").replace(
+                'fits.sort_values("tokens_per_s", ascending=False).iloc[0]', 'fits.loc[fits["tokens_per_s"].idxmax()]'
+            ),
+            "Sometimes nothing fits, and idxmax has no row to name. Look at fits.empty first, and say None.",
+        ),
+        Misconception(
+            CHOOSE_RIGHT.replace('models["retires"].isna()', '(models["retires"] == "not stated")'),
+            "*not stated* stands on the screen only. In the table such a value is missing, so nothing is equal to that "
+            "text: .isna() finds it.",
+        ),
+        Misconception(
+            CHOOSE_RIGHT.replace('\n        & models["tokens_per_s"].notna()', ""),
+            "Of the model that you chose nobody states the speed. sort_values puts it last, and where it is the only "
+            "one, last is first: .notna() belongs to the conditions.",
+        ),
     ),
 )
 
@@ -496,12 +554,12 @@ def _chat(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
     }
 
 
-def _messages(*blocks: dict[str, Any], stop: str = "end_turn") -> dict[str, Any]:
+def _messages(*blocks: dict[str, Any], stop: str = "end_turn", usage: dict[str, int] | None = None) -> dict[str, Any]:
     return {
         "role": "assistant",
         "content": [*blocks],
         "stop_reason": stop,
-        "usage": {"input_tokens": 9, "output_tokens": 5},
+        "usage": {"input_tokens": 9, "output_tokens": 5, **(usage or {})},
     }
 
 
@@ -550,6 +608,17 @@ def _used_up(answer: Any, world: World) -> None:
 def _cut_blocks(answer: Any, world: World) -> None:
     """Anthropic's answer, cut off by max_tokens"""
     _same(answer, _messages({"type": "text", "text": "Sev"}, stop="max_tokens"), "Sev", "", whole=False)
+
+
+def _stop_sequence(answer: Any, world: World) -> None:
+    """Anthropic's answer, ended by a stop string"""
+    _same(answer, _messages({"type": "text", "text": "Seven"}, stop="stop_sequence"), "Seven", "")
+
+
+def _from_the_cache(answer: Any, world: World) -> None:
+    """Anthropic's usage, when part of the prompt came from the cache"""
+    cached = {"input_tokens": 2, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}
+    _same(answer, _messages({"type": "text", "text": "Seven."}, usage=cached), "Seven.", "")
 
 
 def _all_eight(answer: Any, world: World) -> None:
@@ -608,9 +677,10 @@ READ = Exercise(
     level="faded",
     prompt="""
 `read` is handed the dictionary of a whole answer from any of the eight, and returns a dictionary of its own with five
-entries: `text` and `thoughts` (texts, `""` where there is none), `tokens_in` and `tokens_out`, and `whole`: `True`
-when the model ended by itself or at a stop string, `False` for everything else. Section 2 shows where things stand.
-Mistral's content is a text, or a list of parts when the model thought; Anthropic's is always a list.
+entries: `text` and `thoughts` (texts, `""` where there is none), `tokens_in` and `tokens_out` (counted as in exercise
+1), and `whole`: `True` when the model ended by itself or at a stop string, `False` for everything else. Section 2 shows
+where things stand. Mistral's content is a text, or a list of parts when the model thought; Anthropic's always is a
+list.
 """,
     blank="""
 def read(answer):
@@ -622,7 +692,10 @@ def read(answer):
         ...
     return {"text": ..., "thoughts": ..., "tokens_in": ..., "tokens_out": ..., "whole": ...}
 """,
-    cases=(_plain, _reasoning_content, _reasoning, _blocks, _list_of_parts, _used_up, _cut_blocks, _all_eight),
+    cases=(
+        *(_plain, _reasoning_content, _reasoning, _blocks, _list_of_parts, _used_up, _cut_blocks),
+        *(_stop_sequence, _from_the_cache, _all_eight),
+    ),
     hints=(
         'message.get("reasoning_content") or message.get("reasoning") or "" covers five of the eight: .get gives None '
         "for a field that is not there.",
@@ -661,6 +734,16 @@ def read(answer):
             "At Anthropic the limit is called max_tokens, so half an answer passes for a whole one. Ask for the good "
             "ends, not for the absence of one bad one.",
         ),
+        Misconception(
+            READ_RIGHT.replace('finish in ("stop", "end_turn", "stop_sequence")', 'finish in ("stop", "end_turn")'),
+            "A stop string is a good end, too. OpenAI's form calls it stop as well; Anthropic has a word of its own "
+            "for it, stop_sequence.",
+        ),
+        Misconception(
+            READ_RIGHT.replace('usage["input_tokens"] + more', 'usage["input_tokens"]'),
+            "At Anthropic what came from the cache and what went into it stand beside input_tokens (exercise 1): all "
+            "three together went in.",
+        ),
     ),
 )
 
@@ -693,7 +776,11 @@ def _fall_back(
         expect([record.provider for record in world.calls], list(asked), "who was asked, in order")
     else:
         expect([record.provider for record in world.calls], [name for name in asked if name != gone], "who was reached")
-    expect(got, (speaks, came[-1]) if speaks else None, "what your function returned")
+    if speaks and not came:
+        refused = f"status {world.calls[-1].status}"
+        missed("The request itself was refused.", expected="status 200", got=refused, about=f"the answer of {speaks}")
+    why = "Return two things: the name of the one that answered, and its text." if speaks else ""
+    expect(got, (speaks, came[-1]) if speaks else None, "what your function returned", why=why)
 
 
 def _all_well(answer: Any, world: World) -> None:
@@ -821,6 +908,11 @@ def fall_back(targets, question, most_calls):
         Misconception(
             FALLBACK_RIGHT.replace("targets[:most_calls]", "targets[:1] * most_calls"),
             "You ask the same provider again. That is a retry; a fallback asks the next one.",
+        ),
+        Misconception(
+            FALLBACK_RIGHT.replace('[{"role": "user", "content": question}]', "question"),
+            "The question is a text, and `messages` is a list of messages: each provider refuses it. Wrap it up as "
+            "{'role': 'user', 'content': question}.",
         ),
     ),
     given="import httpx\n",
