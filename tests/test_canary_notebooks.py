@@ -61,6 +61,7 @@ def run(book: Any, folder: Path, canaries: dict[str, str]) -> str:
     shutil.copytree(ROOT / "configs", folder / "configs")
     place = folder / "notebooks"
     place.mkdir()
+    (folder / "home").mkdir()
     client = NotebookClient(
         book,
         kernel_manager_class=ThisPython,
