@@ -7,14 +7,13 @@ all loggers at DEBUG, shows everything that can be shown, and fails on purpose. 
 from __future__ import annotations
 
 import os
-import random
 import re
-import string
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from canaries import found, planted
 
 from labkit import facts
 
@@ -95,16 +94,7 @@ for words in (["keys"], ["doctor"], ["facts"], ["progress"]):
 
 @pytest.fixture
 def canaries() -> dict[str, str]:
-    names = {name for provider in facts.load().values() for name in provider.key.variables} - {"LAB_API_KEY"}
-    names |= {"MISTRAL_API_KEY", "GROQ_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_KEY", "HF_TOKEN", "MY_SECRET"}
-    names |= {f"{name}_API_KEY" for name in ("TOGETHER", "COHERE", "XAI", "GOOGLE", "AZURE_OPENAI", "SOMEBODY")}
-    letters = random.Random().choices
-    return {name: "sk-" + "".join(letters(string.ascii_letters + string.digits, k=40)) for name in sorted(names)}
-
-
-def found(text: str, canaries: dict[str, str]) -> list[str]:
-    """The variables of which six characters in a row stand in the text ('sk-' and what follows it not counted)."""
-    return [name for name, value in canaries.items() if any(value[i : i + 6] in text for i in range(3, len(value) - 5))]
+    return planted()
 
 
 def test_a_lesson_under_full_logging_shows_and_saves_no_key(canaries: dict[str, str], tmp_path: Path) -> None:

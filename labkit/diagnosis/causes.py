@@ -63,7 +63,7 @@ class Diagnosis:
 
     def __init__(self, reading: Reading, causes: tuple[Cause, ...]) -> None:
         self.causes = causes
-        good = reading.is_answer or (reading.status is not None and 200 <= reading.status < 300)
+        good = reading.is_answer or (reading.readable and reading.status is not None and 200 <= reading.status < 300)
         self.fine = not causes and good
         self.unknown = not self.fine and (not causes or causes[0].points < NAMED)
         self.next = _experiments(reading) if self.unknown else ()

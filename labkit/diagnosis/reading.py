@@ -50,6 +50,11 @@ _STATUS = re.compile(
     r"|\b([45]\d\d)\b(?=\s+(?:status code|\{|\"|[A-Z]|error\b))",
     re.IGNORECASE,
 )
+_WRAPPING = re.compile(
+    r"something went wrong\.? here.s the specific error message we encountered:?|unhandled error type", re.IGNORECASE
+)  # what LibreChat puts before any error
+_INNER_STATUS = re.compile(r"\b(?:HTTP|status(?: code)?|error code)[:=\s(]{1,3}(4\d\d)\b", re.IGNORECASE)
+_QUOTES = str.maketrans("‘’“”\u00a0", "''\"\" ")
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class Reading:
     failure: exception and causes, or ''.  asked: the request's JSON, {} when unknown.
     content, reasoning: text of the answer's first choice; None when there is no answer with choices.
     finish: the answer's finish word; '' when it is null or missing.  ended: whether a stream came to its proper end.
-    cut_json: whether a body that should be JSON stops half-way.  key_kind: whose keys begin like the one sent, or ''.
+    cut_json: whether a body that should be JSON stops half-way.  readable: whether the body is JSON or events.
+     key_kind: whose keys begin like the one sent, or ''.
     """
 
     exchange: Exchange | None
@@ -85,8 +91,17 @@ class Reading:
     ended: bool = True
     error_in_stream: bool = False
     cut_json: bool = False
+    readable: bool = True
     usage: dict[str, Any] = field(default_factory=dict)
     key_kind: str = ""
+
+    @property
+    def first_status(self) -> int | None:
+        """The status that tells most: the one a router names in words, where its own says only that it failed."""
+        named = (
+            _INNER_STATUS.search(self.says) if self.status is None or self.status == 200 or self.status >= 500 else None
+        )
+        return int(named.group(1)) if named else self.status
 
     @property
     def path(self) -> str:
@@ -113,7 +128,7 @@ def read(source: Any) -> Reading:
 
 
 def _of_line(line: str, *, failure: bool = False) -> Reading:
-    text = scrub(line)[:LONGEST_TEXT]
+    text = _WRAPPING.sub("", scrub(line))[:LONGEST_TEXT]
     found = _STATUS.search(text)
     status = int(found.group(1) or found.group(2)) if found else None
     body = _object_in(text)
@@ -121,14 +136,15 @@ def _of_line(line: str, *, failure: bool = False) -> Reading:
     told = re.findall(r"\b(?:code|type|status)[\"']?\s*[:=]\s*[\"']?([A-Za-z]\w{3,})", text)
     codes = tuple(dict.fromkeys([*codes, *(word.lower() for word in told)]))
     named = re.search(r"\bhttps?://[^\s'\"<>)]+", text)
-    broken = failure or re.search(r"\b(?:E[A-Z]{4,}|\w*(?:Timeout|Connect\w*|Protocol|Read)Error|\w+Timeout)\b", text)
+    broken = failure or re.search(r"\b(?:E[A-Z]{4,}|\w+Error|\w+Exception|\w+Timeout)\b", text)
+    plain = text.replace("\\n", " ").replace('\\"', '"')  # an error as a string inside another
     return Reading(
         exchange=None,
         status=status,
-        says=f"{text}\n{words}".strip(),
+        says=_even(f"{plain}\n{words}"),
         codes=codes,
         param=param,
-        failure=text if broken else "",
+        failure=_even(plain) if broken else "",
         url=named.group(0) if named and status is None else "",
         body_text=text,
         content_type="text/html" if re.search(r"<!doctype html|<html", text, re.IGNORECASE) else "",
@@ -138,7 +154,7 @@ def _of_line(line: str, *, failure: bool = False) -> Reading:
 def _of_exchange(exchange: Exchange, kind: str) -> Reading:
     sent, answer = exchange.request, exchange.response
     asked = sent.json()
-    failure = "\n".join([str(exchange.error), *exchange.error.causes]) if exchange.error else ""
+    failure = _even("\n".join([str(exchange.error), *exchange.error.causes])) if exchange.error else ""
     common: dict[str, Any] = {
         "exchange": exchange,
         "failure": failure,
@@ -164,8 +180,8 @@ def _of_exchange(exchange: Exchange, kind: str) -> Reading:
     if body is None:
         words = _of_page(text) if _looks_html(text, common["content_type"]) else text[:LONGEST_TEXT]
     half = body is None and text.lstrip()[:1] in ("{", "[") and "json" in common["content_type"]
-    says = "\n".join(part for part in (words, failure) if part)
-    return Reading(**common, says=says, codes=codes, param=param, cut_json=half)
+    says = "\n".join(part for part in (_even(words), failure) if part)
+    return Reading(**common, says=says, codes=codes, param=param, cut_json=half, readable=body is not None)
 
 
 def _of_stream(exchange: Exchange) -> dict[str, Any]:
@@ -234,7 +250,8 @@ def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
         thought = message.get("reasoning_content") or message.get("reasoning")
         calls = _list(message.get("tool_calls"))
         content = _text(message.get("content")) or _text(choice.get("text"))
-        return _answered(content, _text(thought), choice.get("finish_reason"), calls)
+        refused = not content and not calls and bool(message.get("refusal"))
+        return _answered(content, _text(thought), "refusal" if refused else choice.get("finish_reason"), calls)
     if isinstance(body.get("content"), list):
         blocks = _list(body["content"])
         text = "".join(_text(b.get("text")) for b in blocks if b.get("type") == "text")
@@ -279,16 +296,26 @@ def _error_words(body: Any) -> tuple[str, tuple[str, ...], str]:
     for name, value, holder in _walk(body, 0):
         if name in _CODE_NAMES and isinstance(value, (str, int)) and not isinstance(value, bool):
             codes.append(str(value).lower())
+            if name == "blockReason":
+                words.append(f"blockReason {value}")
             if not re.fullmatch(r"\d+|error|[A-Za-z]+Error", str(value)):
                 words.append(str(value)) if name in ("reason",) else None
         elif name in ("param", "field") and isinstance(value, str):
             param = param or value
         elif name == "loc" and isinstance(value, list):
             param = param or ".".join(str(piece) for piece in value if piece != "body")
+        elif name == "path" and isinstance(value, str) and value.startswith("/"):
+            words.append(f"path {value}")
         elif name in _TEXT_NAMES and isinstance(value, str):
             at = holder.get("loc")
             words.append(f"{value} ({'.'.join(map(str, at))})" if isinstance(at, list) else value)
-    return "\n".join(dict.fromkeys(words))[:LONGEST_TEXT], tuple(dict.fromkeys(codes)), param
+    return _even("\n".join(dict.fromkeys(words))[:LONGEST_TEXT]), tuple(dict.fromkeys(codes)), param
+
+
+def _even(text: str) -> str:
+    """The lines of a text with single blanks and plain quotation marks: spacing must not hide what is said."""
+    text = text.translate(_QUOTES)
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
 
 
 def _walk(node: Any, depth: int, name: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -332,7 +359,9 @@ def _looks_html(text: str, content_type: str) -> bool:
 
 
 def _of_page(text: str) -> str:
-    said = (re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", text, re.IGNORECASE | re.DOTALL) for tag in ("title", "h1", "pre"))
+    said = (
+        re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", text, re.IGNORECASE | re.DOTALL) for tag in ("title", "h1", "pre", "p")
+    )
     words = dict.fromkeys(" ".join(found.group(1).split())[:200] for found in said if found)
     return f"a page of HTML: {'; '.join(words)}" if words else "a page of HTML"
 

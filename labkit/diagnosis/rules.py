@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labkit.facts import Facts
 
 RULES = Path(__file__).with_name("rules.yaml")
-_PATTERNS = ("says", "codes", "failure", "path", "type", "body", "not")
+_PATTERNS = ("says", "codes", "param", "failure", "path", "type", "body", "not")
 _CLUE = {"points", "status", "test", *_PATTERNS}
 _RULE = {"id", "cause", "clues", "hint", "confirm", "fix", "case"}
 
@@ -35,7 +35,8 @@ class Clue:
 
     def evidence(self, reading: Reading, facts: Facts | None) -> list[str] | None:
         """What speaks for it, in sentences; None when it does not hold."""
-        if self.status and reading.status not in self.status:
+        status = reading.first_status
+        if self.status and status not in self.status:
             return None
         found: list[str] = []
         for name, pattern in self.patterns.items():
@@ -52,8 +53,8 @@ class Clue:
             if not said:
                 return None
             found.append(said)
-        if self.status or (reading.status and found):
-            found.insert(0, f"status {reading.status}")
+        if self.status or (status and found):
+            found.insert(0, f"status {status}")
         return found
 
 
@@ -122,9 +123,14 @@ def _texts(name: str, reading: Reading) -> Iterator[tuple[str, str]]:
         if name == "not":
             yield from (("code", code) for code in reading.codes)
     else:
-        values = {"failure": reading.failure, "path": reading.path, "type": reading.content_type}
+        values = {
+            "param": reading.param,
+            "failure": reading.failure,
+            "path": reading.path,
+            "type": reading.content_type,
+        }
         yield (
-            {"failure": "error", "path": "path", "type": "content-type", "body": "body"}[name],
+            {"param": "field", "failure": "error", "path": "path", "type": "content-type", "body": "body"}[name],
             values.get(name, reading.body_text),
         )
 

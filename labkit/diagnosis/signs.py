@@ -29,6 +29,7 @@ _PROVIDER_HOSTS = (
 CHARACTERS_PER_TOKEN = 12  # no tokenizer packs ordinary text so densely
 LONG_PROMPT = 4000  # characters below which a small count proves nothing
 LOOSE_TEMPERATURE = 1.5
+_ENDED_OTHERWISE = ("length", "max_tokens", "content_filter", "tool_calls", "tool_use", "error", "network_error")
 
 
 def provider_at(reading: Reading, facts: Facts | None) -> str:
@@ -64,7 +65,7 @@ def path_twice(reading: Reading, _: Facts | None) -> str:
         return ""
     path = re.sub(r"/+", "/", reading.path)
     for end in _ENDS:
-        if path.count(end + "/") + path.endswith(end) > 1 and end != "/chat":
+        if len(re.findall(rf"{end}(?=/|$)", path)) > 1 and end != "/chat":
             return f"'{end}' stands twice in the path {path}"
     after = re.search(r"/(chat/completions|messages)/(.+)$", path)
     if after and after.group(2) not in ("batches", "count_tokens") and not after.group(2).startswith("batches/"):
@@ -203,7 +204,16 @@ def error_in_200(reading: Reading, _: Facts | None) -> str:
 
 
 def json_stops(reading: Reading, _: Facts | None) -> str:
-    return "the JSON ends before it is complete" if reading.cut_json else ""
+    half_event = reading.is_stream and not reading.ended  # then it is the stream that stops
+    return "the JSON ends before it is complete" if reading.cut_json and not half_event else ""
+
+
+def empty_body(reading: Reading, _: Facts | None) -> str:
+    """A 200 to a chat, without a body."""
+    exchange = reading.exchange
+    if exchange is None or exchange.state != "complete" or reading.status != 200 or not _is_chat(reading):
+        return ""
+    return "status 200, and the body is empty" if not reading.body_text.strip() else ""
 
 
 def no_choices(reading: Reading, _: Facts | None) -> str:
@@ -255,6 +265,11 @@ def finish_filter(reading: Reading, _: Facts | None) -> str:
     return f"finish_reason is '{reading.finish}'" if cut and _good(reading) else ""
 
 
+def finish_error(reading: Reading, _: Facts | None) -> str:
+    failed = _good(reading) and reading.finish.lower() in ("error", "network_error", "internal_error")
+    return f"finish_reason is '{reading.finish}'" if failed else ""
+
+
 def finish_tools(reading: Reading, _: Facts | None) -> str:
     wants = _good(reading) and (reading.calls or reading.finish in ("tool_calls", "tool_use", "function_call"))
     return "the answer holds a tool call" if wants and not (reading.content or "").strip() else ""
@@ -270,7 +285,7 @@ def prompt_shrunk(reading: Reading, _: Facts | None) -> str:
 
 def empty_answer(reading: Reading, _: Facts | None) -> str:
     empty = _good(reading) and reading.content is not None and not reading.content.strip() and not reading.calls
-    if not empty or reading.finish.lower() in ("length", "max_tokens", "content_filter", "tool_calls", "tool_use"):
+    if not empty or reading.finish.lower() in _ENDED_OTHERWISE:
         return ""
     return f"no content, finish_reason '{reading.finish or 'null'}'"
 
@@ -330,8 +345,17 @@ SIGNS: dict[str, Sign] = {
             sent_no_json,
         ),
         *(lacks_model_or_messages, unknown_role, without_content, names_a_tool, retired_model, provider_broke),
-        *(stream_without_end, broke_in_the_middle, error_in_stream, error_in_200, json_stops, no_choices),
-        *(only_reasoning, broken_arguments, finish_length, finish_filter, finish_tools, prompt_shrunk, empty_answer),
+        *(stream_without_end, broke_in_the_middle, error_in_stream, error_in_200, json_stops, empty_body, no_choices),
+        *(
+            only_reasoning,
+            broken_arguments,
+            finish_length,
+            finish_filter,
+            finish_error,
+            finish_tools,
+            prompt_shrunk,
+            empty_answer,
+        ),
         loose_sampling,
     )
 }

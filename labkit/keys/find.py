@@ -82,7 +82,7 @@ def dotenv_paths(dotenv: str | os.PathLike[str] | None = ".env") -> list[Path]:
         here = os.getcwd()
     except OSError:  # the folder was removed under us
         return []
-    return [folder / os.fspath(dotenv) for folder in _folders_from(here)]
+    return list(_files_from(here, os.fspath(dotenv)))
 
 
 def lab_home() -> Path:
@@ -116,6 +116,11 @@ def _folders_from(here: str) -> tuple[Path, ...]:
         if folder == home or any((folder / mark).exists() for mark in ("lab.py", ".git")):
             return tuple(folders)
     return (Path(here),)  # no project around us: only this folder's own file
+
+
+@lru_cache(maxsize=8)
+def _files_from(here: str, name: str) -> tuple[Path, ...]:  # asked at every call: making paths costs more than stat
+    return tuple(folder / name for folder in _folders_from(here))
 
 
 def _lines_of(text: str) -> Iterator[tuple[int, str, str]]:

@@ -38,6 +38,12 @@ def _is_address_header(name: str) -> bool:
     return name.lower() in ("location", "referer", "content-location", "link")
 
 
+@lru_cache(maxsize=1024)
+def may_hide(name: str) -> bool:
+    """Whether `mask_header` ever changes the value of a header of this name."""
+    return is_key_header(name) or _is_address_header(name)
+
+
 def is_no_key(value: str) -> bool:
     """Whether a credential is plainly none: empty, 'None', a variable that was never filled in.
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from labkit.keys import mask_header, scrub
+from labkit.keys.masks import may_hide
 from labkit.keys.scrub import Scrubber
 from labkit.wire.sse import sse_events
 
@@ -28,7 +29,7 @@ class Headers:
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         """Masks as it takes them in, so that no unmasked Headers exist."""
-        self._lines = tuple((name, mask_header(name, value)) for name, value in lines)
+        self._lines = tuple([(name, mask_header(name, value) if may_hide(name) else value) for name, value in lines])
 
     def get(self, name: str, default: str = "") -> str:
         """The value of the header `name`, or `default`."""

@@ -56,8 +56,8 @@ class Route:
 
     def agreement(self, url: httpx.URL) -> int:
         """How many characters of the path agree: the longest names the provider; -1 for another one's path."""
-        path = _parsed(self.base_url).path.rstrip("/")
-        return len(path) if url.path == path or url.path.startswith(f"{path}/") else -1
+        path, asked = _path_of(self.base_url), url.path
+        return len(path) if asked == path or asked.startswith(f"{path}/") else -1
 
 
 class Gate:
@@ -124,9 +124,12 @@ class Gate:
 
     def _route(self, url: httpx.URL) -> Route | None:
         fitting = self._by_origin.get(_origin(url), ())
+        if not fitting:
+            return None
+        agreed = [(route.agreement(url), route) for route in fitting]
         if is_loopback(url.host):  # many providers on one host: the path must be one's own
-            fitting = tuple(route for route in fitting if route.agreement(url) >= 0)
-        return max(fitting, key=lambda route: route.agreement(url), default=None)
+            agreed = [one for one in agreed if one[0] >= 0]
+        return max(agreed, key=lambda one: one[0], default=(0, None))[1]
 
 
 def _settle(settle: Callable[[Exchange, Any], None], held: Any, exchange: Exchange) -> None:
@@ -147,6 +150,11 @@ def _may_carry_a_key(url: httpx.URL) -> bool:
 @lru_cache(maxsize=128)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
+
+
+@lru_cache(maxsize=128)
+def _path_of(url: str) -> str:
+    return _parsed(url).path.rstrip("/")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

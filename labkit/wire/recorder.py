@@ -141,7 +141,8 @@ class Recorder:
             exchange._parts = [(t_s, part) for (t_s, _), part in zip(parts, clean, strict=True)]
             answer = exchange.response
             exchange.response = type(answer)(
-                answer.status, answer.reason, answer.http_version, answer.headers, b"".join(clean)
+                *(answer.status, answer.reason, answer.http_version, answer.headers),
+                clean[0] if len(clean) == 1 else b"".join(clean),
             )
         exchange.state = state
         self._keys.clear()
