@@ -1,7 +1,8 @@
 """Pictures from plain arrays: each function draws and returns Matplotlib's Axes.
 
-Legible on a light and on a dark page: the background is left clear (and Jupyter is kept from filling it), and text, axes
-and bars have colours that stand out from both. Labels show every sign: what the font lacks is written as an escape, and a dollar sign starts no formula.
+Legible on a light and on a dark page: the background is left clear (and Jupyter is kept from filling it), and text,
+axes and bars have colours that stand out from both. Labels show every sign: what the font lacks is written as an
+escape, and a dollar sign starts no formula.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ def test_each_figure_of_a_notebook_is_shown_and_stored(tmp_path: Path) -> None:
     nbformat.write(book, tmp_path / "99-figures.ipynb")
     ran = execute_notebooks.execute(tmp_path / "99-figures.ipynb", execute_notebooks.tests_env(str(tmp_path)))
     assert [[set(output.data) for output in cell.outputs] for cell in ran.cells] == [[{"image/png", "text/plain"}]] * 3
-    assert [output.metadata for cell in ran.cells for output in cell.outputs] == [{}] * 3  # needs_background: a white box
+    assert [output.metadata for cell in ran.cells for output in cell.outputs] == [{}] * 3  # no needs_background
 
 
 CALLS = pd.DataFrame(
