@@ -115,11 +115,16 @@ def keys(words: Words) -> int:
 
 
 def facts(words: Words) -> int:
-    """List the oldest facts, next retirements, unknowns and inventions; `facts check FILE` compares prices."""
+    """List oldest facts, next retirements, unknowns; `check FILE` compares prices, `links` looks at the sources."""
+    if words.check == "links" and not words.file:
+        from labkit.linking import run
+
+        return run(live=words.live, only=words.only, timeout_s=words.timeout)
     if words.check:
         if words.check != "check" or not words.file:
             raise ParameterError(
-                f"{words.check!r} is not what `lab facts` takes", right="Write `lab facts` or `lab facts check FILE`"
+                f"{words.check!r} is not what `lab facts` takes",
+                right="Write `lab facts`, `lab facts check FILE` or `lab facts links`",
             )
         from labkit.pricetable import check_lines
 
@@ -238,10 +243,17 @@ def _day_option(one: argparse.ArgumentParser) -> None:
 
 
 def _facts_options(one: argparse.ArgumentParser) -> None:
-    one.add_argument("check", nargs="?", metavar="check", help="compare the prices with those of a table")
+    one.add_argument(
+        "check", nargs="?", metavar="check|links", help="compare prices with a table; or look at every source's address"
+    )
     one.add_argument(
         "file", nargs="?", metavar="FILE", help="the table: CSV, or JSON of LiteLLM, models.dev, llm-prices"
     )
+    one.add_argument(
+        "--live", action="store_true", help="links: ask each address, one a second and host; no key is sent"
+    )
+    one.add_argument("--only", default="", metavar="TEXT", help="links: only addresses and places with TEXT in them")
+    one.add_argument("--timeout", type=float, default=20.0, metavar="S", help="links: seconds to wait for each; 20")
     _day_option(one)
 
 

@@ -1,7 +1,8 @@
 """Pictures from plain arrays: each function draws and returns Matplotlib's Axes.
 
-Legible on a light and on a dark page: the background is left clear, and text, axes and bars have colours that stand out
-from both. Labels show every sign: what the font lacks is written as an escape, and a dollar sign starts no formula.
+Legible on a light and on a dark page: the background is left clear (and Jupyter is kept from filling it), and text,
+axes and bars have colours that stand out from both. Labels show every sign: what the font lacks is written as an
+escape, and a dollar sign starts no formula.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEUTRAL = "#7a7a7a"  # text and axes: contrast 4.3 with white, 4.4 with the page of JupyterLab's dark theme
+# Jupyter lays a white sheet under a clear figure whose tick labels are all darker than half grey, and a black one where
+# all are lighter. Two greys, one on either side, look alike and leave the page as it is, whatever its theme.
+X_LABELS, Y_LABELS = NEUTRAL, "#828282"
 FILL = TONES["info"]
 MARKS = (("o", FILL), ("s", TONES["warn"]), ("^", TONES["good"]), ("D", TONES["bad"]))
 FONT = "DejaVu Sans"  # comes with Matplotlib: the same signs on every system
@@ -309,6 +313,7 @@ def _signs_of_font() -> frozenset[int]:
 def _style() -> Iterator[None]:
     rc: dict[Any, Any] = {"font.family": [FONT], "font.size": 10}
     rc |= dict.fromkeys(["text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"], NEUTRAL)
+    rc |= {"xtick.labelcolor": X_LABELS, "ytick.labelcolor": Y_LABELS}
     rc |= dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], "none")
     interactive = plt.isinteractive()
     try:

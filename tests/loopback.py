@@ -60,12 +60,12 @@ class Loopback:
                 else:
                     self.send_header("content-length", str(len(whole) + (10 if answer.cut else 0)))
                 self.end_headers()
-                for part in answer.parts:
+                for part in () if self.command == "HEAD" else answer.parts:
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part) if answer.chunked else part)
                     self.wfile.flush()
                 if answer.cut:
                     self.close_connection = True
-                elif answer.chunked:
+                elif answer.chunked and self.command != "HEAD":
                     self.wfile.write(b"0\r\n\r\n")
 
             def _chunks(self) -> bytes:
@@ -78,7 +78,7 @@ class Loopback:
                 self.rfile.readline()
                 return body
 
-            do_GET = do_POST = do_PUT = do_DELETE = handle_any
+            do_HEAD = do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -22,8 +22,8 @@ ROWS = (
     ("diagnosis", "retries"),
     ("exercises", "compare", "probe", "catalogue", "accounts"),
     ("session",),
-    ("plots", "widgets"),
-    ("copies", "desk", "suite", "almanac", "pricetable", "probing", "doctor", "serving", "configuring"),
+    ("plots", "widgets", "links", "linkcheck"),
+    ("copies", "desk", "suite", "almanac", "pricetable", "linking", "probing", "doctor", "serving", "configuring"),
     ("cli", "__main__", ""),
 )
 ROW = {name: number for number, names in enumerate(ROWS) for name in names}

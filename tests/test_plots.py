@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb, to_rgba
+from matplotlib_inline import backend_inline
 from nbformat.v4 import new_code_cell, new_notebook
 from scipy.special import softmax
 from scipy.stats import entropy
@@ -204,3 +205,34 @@ def test_each_figure_of_a_notebook_is_shown_and_stored(tmp_path: Path) -> None:
     nbformat.write(book, tmp_path / "99-figures.ipynb")
     ran = execute_notebooks.execute(tmp_path / "99-figures.ipynb", execute_notebooks.tests_env(str(tmp_path)))
     assert [[set(output.data) for output in cell.outputs] for cell in ran.cells] == [[{"image/png", "text/plain"}]] * 3
+    assert [output.metadata for cell in ran.cells for output in cell.outputs] == [{}] * 3  # no needs_background
+
+
+CALLS = pd.DataFrame(
+    {"target": ["a", "b"], "started_s": [0.0, 0.1], "total_s": [1.0, 2.0], "arrivals_s": [[0.2, 0.9], [0.4, 1.8]]}
+)
+SUMMARY = pd.DataFrame({"target": ["a", "b"], "cost_usd": [0.1, 0.2], "tokens_per_s": [50.0, 90.0]})
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.bars(["a", "b"], [0.6, 0.4]),
+        lambda: plots.temperature_curves(LOGITS, [0.5, 1.0])[0],
+        lambda: plots.shares([1, 2], {"a": [0, 1]}, xlabel="x"),
+        lambda: plots.calibration([0.2, 0.9], [0.1, 1.0], [10, 30]),
+        lambda: plots.latency_spread(CALLS),
+        lambda: plots.timeline(CALLS),
+        lambda: plots.frontier(SUMMARY),
+    ],
+    ids=["bars", "curves", "shares", "calibration", "latency", "timeline", "frontier"],
+)
+def test_jupyter_lays_no_white_or_black_sheet_under_any_picture(draw: Callable[[], Any]) -> None:
+    figure = draw().figure
+    figure.canvas.draw()
+    assert backend_inline._fetch_figure_metadata(figure) is None
+    for ax in figure.axes:
+        for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
+            for page in PAGES.values():
+                low, high = sorted([luminance(label.get_color()), luminance(page)])
+                assert (high + 0.05) / (low + 0.05) >= 3.5

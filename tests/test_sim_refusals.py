@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -416,6 +417,47 @@ def test_a_value_just_outside_what_the_facts_allow_is_refused(
     response = call.post(provider, {**call.body(provider), **extra, name: value})
     assert response.status_code in (400, 422)
     assert name in response.text.lower()
+
+
+def open_ends() -> list[tuple[str, str, Any]]:
+    """Those of `bounds` that are a range's lower end and not allowed."""
+    from labkit import facts
+
+    known = facts.load()
+    return [
+        (provider, name, value)
+        for provider, name, value in bounds()
+        if not isinstance(value, (str, list)) and known[provider].parameters[name].exclusive_minimum == value
+    ]
+
+
+def test_five_providers_have_ranges_with_an_open_lower_end() -> None:
+    assert {provider for provider, _, _ in open_ends()} == {"lab", "deepseek", "fireworks", "mistral", "openrouter"}
+
+
+@pytest.mark.parametrize(("provider", "name", "value"), open_ends())
+def test_a_lower_end_that_is_not_allowed_is_not_said_to_be(call: Caller, provider: str, name: str, value: Any) -> None:
+    extra = {"thinking": {"type": "disabled"}} if provider == "deepseek" else {}
+    text = call.post(provider, {**call.body(provider), **extra, name: value}).text
+    assert not re.search(r"at least|>=|\[0|equal|\{low", text), text
+    assert re.search(r"greater than 0|> 0|\(0|positive", text), text
+
+
+def test_openrouter_and_mistral_name_the_lower_end_as_it_is(call: Caller) -> None:
+    found = [call.post("openrouter", call.body("openrouter", top_p=value)) for value in (0, -1)]
+    found.append(call.post("openrouter", call.body("openrouter", min_p=-1)))
+    assert [each.json()["error"]["message"] for each in found] == [
+        "top_p: must be greater than 0",
+        "top_p: must be greater than 0",
+        "min_p: must be at least 0",
+    ]
+    # pydantic's own words and types for gt and ge: https://docs.pydantic.dev/latest/errors/validation_errors/
+    for name, kind, words in (
+        ("repetition_penalty", "greater_than", "Input should be greater than 0"),
+        ("top_p", "greater_than_equal", "Input should be greater than or equal to 0"),
+    ):
+        detail = call.post("mistral", call.body("mistral", **{name: -1})).json()["message"]["detail"][0]
+        assert (detail["type"], detail["msg"]) == (kind, words)
 
 
 # --- anything at all ----------------------------------------------------------------------------------------------

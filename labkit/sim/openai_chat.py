@@ -27,7 +27,7 @@ from labkit.sim.limits import admit
 from labkit.sim.openai_reply import Answered
 from labkit.sim.pace import Pace
 from labkit.sim.parameters import Treated, check_types, treat
-from labkit.sim.refusal import fits, refuse, shown, type_words
+from labkit.sim.refusal import fits, low_words, refuse, shown, type_words
 from labkit.sim.routing import asked_models, find_route
 from labkit.sim.tools import ToolUse, impossible, read_tools
 
@@ -195,7 +195,7 @@ def _check_bias(provider: Provider, treated: Treated, place: dict[str, int]) -> 
     """logit_bias must map whole numbers, written as strings, to -100..100."""
     for key, value in (treated.honoured.get("logit_bias") or {}).items():
         words = {"param": f"logit_bias.{shown(key)}", "value": shown(value), "minimum": -100, "maximum": 100, **place}
-        words["input"] = value
+        words |= {"input": value, **low_words(excluded=False)}
         if not re.fullmatch(r"\d{1,9}", key, re.ASCII):
             raise refuse(provider, "wrong_type", **{**words, **type_words(key, ("integer",))})
         if isinstance(value, bool) or not isinstance(value, (int, float)):

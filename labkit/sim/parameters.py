@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit.facts.provider import Provider
 from labkit.facts.schema import ModelFacts, Treatment
-from labkit.sim.refusal import fits, nearest, refuse, shown, type_words
+from labkit.sim.refusal import fits, low_words, nearest, refuse, shown, type_words
 
 
 @dataclass
@@ -109,6 +109,7 @@ def _check(
         "ticked_or": one_of(treatment.enum, "`", " or " if len(treatment.enum) < 3 else ", or "),
         "serde_choices": ", ".join(f"`{choice}`" for choice in treatment.enum),
         "needed": " and ".join(f"{key}: {shown(wanted)}" for key, wanted in treatment.needs.items()),
+        **low_words(excluded=treatment.minimum is None and treatment.exclusive_minimum is not None),
         **type_words(value, treatment.types),
     }
     if treatment.fate == "refused":

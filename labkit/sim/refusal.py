@@ -3,7 +3,9 @@
 Two vocabularies name JSON's types: OpenAI's ('an array of objects') and serde's, the Rust parser whose messages
 DeepSeek shows ('sequence'). A facts file uses {got} and {expected} or {serde_got} and {serde_expected}; JSON's own word
 is {plain_expected}, those of the Python validator whose errors Mistral shows are {pydantic_type} and {pydantic_msg},
-those of Go, which Ollama is written in, {go_got} and {go_expected}.
+those of Go, which Ollama is written in, {go_got} and {go_expected}. A lower end that is itself allowed is not said as
+one that is not: {low_at_least} is 'at least' or 'greater than', {low_sign} '>=' or '>', {low_bracket} '[' or '(',
+{low_type} and {low_words} the Python validator's 'greater_than_equal' or 'greater_than'.
 """
 
 from __future__ import annotations
@@ -112,6 +114,17 @@ def fits(value: Any, types: tuple[str, ...]) -> bool:
     """Whether `value` is of one of `types`; an integer is also a number. No types: anything fits."""
     kind = type_of(value)
     return not types or kind in types or (kind == "integer" and "number" in types)
+
+
+def low_words(excluded: bool) -> dict[str, str]:
+    """How a range's lower end is said. excluded: whether the number at the end is itself refused."""
+    if excluded:
+        at_least = words = "greater than"
+        sign, bracket, kind = ">", "(", "greater_than"
+    else:
+        at_least, words = "at least", "greater than or equal to"
+        sign, bracket, kind = ">=", "[", "greater_than_equal"
+    return {"low_at_least": at_least, "low_sign": sign, "low_bracket": bracket, "low_type": kind, "low_words": words}
 
 
 def type_words(value: Any, types: tuple[str, ...]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The log as HAR 1.2, which a browser's network tab and other viewers open.
 
-Source: http://www.softwareishard.com/blog/har-12-spec/. What was not recorded is -1 where the format allows it. An
-exchange holds no key, so neither does the file; its text is cleaned once more all the same.
+Source: https://w3c.github.io/web-performance/specs/HAR/Overview.html. What was not recorded is -1 where
+the format allows it. An exchange holds no key, so neither does the file; its text is cleaned once more all the same.
 """
 
 from __future__ import annotations
