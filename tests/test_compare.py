@@ -80,6 +80,15 @@ def test_the_multiset_of_answers_is_the_same_with_any_number_of_workers() -> Non
     assert len(seen[0]) > 9  # the answers do vary
 
 
+def test_so_it_is_at_all_eight() -> None:
+    seen = []
+    for workers in (1, 16):
+        table = Lab(pace="quick").compare(PROMPTS[:1], n=2, max_tokens=4, workers=workers, seed=workers).table
+        seen.append(Counter(map(repr, table[SAME].itertuples(index=False, name=None))))
+    assert seen[0] == seen[1]
+    assert seen[0].total() == 8 * 2
+
+
 def test_the_order_is_random_and_the_seed_fixes_it() -> None:
     def order(seed: int) -> list[str]:
         lab = Lab(pace="quick")
