@@ -66,7 +66,7 @@ def test_each_cell_can_say_why_and_where_to_read(support: Support) -> None:
 
 def test_the_html_has_word_colour_and_link_and_escapes_what_providers_say(support: Support) -> None:
     shown = support._repr_html_()
-    cells = re.findall(r"<td style=\"[^\"]*background-color: rgba\(([^)]*)\)[^\"]*\">(\w+)<span", shown)
+    cells = re.findall(r"<td style=\"[^\"]*background-color: rgba\(([^)]*)\)[^\"]*\">(\w+)<div", shown)
     assert [word for _, word in cells].count("unknown") == 8
     assert len({colour for colour, _ in cells}) == len({word for _, word in cells}) == 4
     assert 'href="https://console.groq.com' in shown
@@ -95,3 +95,13 @@ def test_what_was_measured_once_is_not_measured_again() -> None:
 def test_a_parameter_that_no_probe_tries_is_named() -> None:
     with pytest.raises(ParameterError, match="Did you mean 'temperature'"):
         Lab(pace="quick").support("groq", only=["temprature"])
+
+
+def test_the_reasons_stand_below_each_other_and_a_long_name_may_break(support: Support) -> None:
+    """Eight columns of sentences would be three times as wide as a page."""
+    shown = support._repr_html_()
+    assert "stop_<wbr>sequences" in shown
+    told = re.search(r"<details.*?</details>", shown, re.DOTALL)
+    assert told is not None
+    assert told[0].count("<tr>") == 1 + len(support.parameters) * 2
+    assert re.search(r"top_<wbr>k</td><td[^>]*>groq</td><td[^>]*>refused</td><td[^>]*>400: it says &lt;no&gt;", told[0])
