@@ -94,9 +94,9 @@ class Support:
 
     def _repr_html_(self) -> str:
         head = ["parameter", *(provider.id for provider in self._providers)]
-        top = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in head)
+        top = "".join(f'<th style="{_CELL}; font-size: 10px">{html.escape(name)}</th>' for name in head)
         rows = "".join(
-            f'<tr style="background: none"><td style="{_CELL}; font-family: monospace">{html.breaking(name)}</td>'
+            f'<tr style="background: none"><td style="{_CELL}; font: 10px monospace">{html.breaking(name)}</td>'
             f"{''.join(self._cell(name, provider) for provider in self._providers)}</tr>"
             for name in self.parameters
         )
@@ -148,13 +148,13 @@ def check_names(only: Sequence[str], providers: Sequence[Provider]) -> None:
             )
 
 
-_CELL = "padding: 2px 3px; text-align: left; vertical-align: top"  # eight beside a name, in a window of 1000 pixels
+_CELL = "padding: 2px; text-align: left; vertical-align: top"  # eight beside a name, in a window of 1000 pixels
 
 
 def _shade(word: str) -> str:
     tone = html.TONES[TONES[word]]
     red, green, blue = (int(tone[i : i + 2], 16) for i in (1, 3, 5))
-    return f"border: 2px solid {tone}; background-color: rgba({red}, {green}, {blue}, 0.25)"
+    return f"border: 1px solid {tone}; background-color: rgba({red}, {green}, {blue}, 0.25)"
 
 
 def _swatch(word: str, text: str) -> html.Html:

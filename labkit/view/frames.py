@@ -20,6 +20,7 @@ from labkit.keys import scrub
 from labkit.view import html
 
 MOST_ROWS = 200
+MANY_COLUMNS = 6  # so many and more stand close, to fit beside the file browser in a window of 1000 pixels
 LONGEST_TEXT = 60  # of a cell in plain text; HTML and Markdown show it whole
 _LINK = re.compile(r"https?://[^\s,;()]+")
 
@@ -63,7 +64,7 @@ class Table(pd.DataFrame):
         numbers = [i for i, name in enumerate(cells.columns) if _is_number(name)]
         rows = [[_roomy(cell) for cell in row] for row in cells.itertuples(index=False, name=None)]
         head = [html.breaking(name) for name in cells.columns]
-        drawn = html.table(rows, head, numbers, padding_px=6, held=True)
+        drawn = html.table(rows, head, numbers, tight=len(head) >= MANY_COLUMNS, held=True)
         wide = html.Html(f'<div style="overflow-x: auto">{drawn}</div>')
         return scrub(html.join([wide, html.note(self.note) if self.note else ""]))
 

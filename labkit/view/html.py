@@ -146,17 +146,16 @@ def table(
     head: Sequence[object] = (),
     numbers: Iterable[int] = (),
     *,
-    padding_px: int = 8,
+    tight: bool = False,
     held: bool = False,
 ) -> Html:
     """A table, left aligned but for the columns counted in `numbers` (from 0). Cells are text or `Html`.
 
-    held: the first column stays where it is when a table that is too wide is moved sideways.
+    tight: for many columns, which stand closer and in smaller type.  held: the first column stays where it is when a
+    table that is too wide is moved sideways.
     """
     right = frozenset(numbers)
-    cell = (
-        f"padding: 2px {padding_px}px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; text-align: "
-    )
+    cell = f"padding: 2px {3 if tight else 8}px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; "
     stays = "; position: sticky; left: 0; background: inherit"  # a row has the page's colour, and its cells none
 
     def style(tag: str, place: int) -> str:
@@ -170,8 +169,8 @@ def table(
     top = f"<thead><tr>{line('th', head)}</tr></thead>" if head else ""
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return Html(
-        f'<table style="border-collapse: collapse; margin: 4px 0; font-size: 12px; table-layout: auto">'
-        f"{top}<tbody>{body}</tbody></table>"
+        '<table style="border-collapse: collapse; margin: 4px 0; table-layout: auto; '
+        f'font-size: {11 if tight else 12}px">{top}<tbody>{body}</tbody></table>'
     )
 
 
