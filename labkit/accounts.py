@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +37,14 @@ class Reserved(NamedTuple):
 
     held_usd: Decimal
     moment: datetime
+
+
+class Planned(NamedTuple):
+    """So many calls to a provider, all with one body."""
+
+    provider: str
+    body: Mapping[str, Any]
+    times: int
 
 
 class Accounts:
@@ -73,6 +82,37 @@ class Accounts:
                 f"{known.label} has no model {name!r}", where="lab.estimate", right=did_you_mean(name, known.models)
             )
         return estimate(model, body, clock, think=known.thinks(model, body))
+
+    def plan(self, calls: Iterable[Planned]) -> str:
+        """What those of these calls that are live are expected to cost, and what at most; '' when none is live.
+
+        A line for each model, and one for all with the budget. A provider whose calls are planned counts as announced.
+        """
+        lines: dict[tuple[str, str], Sums] = {}
+        for call in calls:
+            if call.provider not in self._live:
+                continue
+            said, most = self.estimate(call.provider, call.body), self.ceiling_usd(call.provider, call.body)
+            one = lines.setdefault((call.provider, said.model), Sums())
+            one.add(call.times, said, most)
+            self._announced.add(call.provider)
+        if not lines:
+            return ""
+        whole = Sums()
+        for one in lines.values():
+            whole.include(one)
+        left = self.budget.limit_usd - self.budget.spent_usd
+        from labkit.estimates import tokenizer_name
+
+        told = [f"Live, before anything is sent (estimates count with {tokenizer_name()}):"]
+        told += [f"  {self._facts[name].label} {model}: {one}" for (name, model), one in lines.items()]
+        told += [f"  All together: {whole}"] if len(lines) > 1 else []
+        told.append(
+            f"  Budget {shown_usd(self.budget.limit_usd)}, of which {shown_usd(self.budget.spent_usd)} is spent."
+            + (" It may stop the calls before all are made." if whole.most_usd > left else "")
+            + (" Calls whose price nobody can say are not sent." if whole.unpriced else "")
+        )
+        return "\n".join(told)
 
     def reserve(self, request: httpx.Request, route: Route) -> Reserved | None:
         """Set aside the most that a live call may cost, before it is sent; asking for lists of models is free.
@@ -187,6 +227,42 @@ class Accounts:
             return self._facts[provider], self._clock
         now = self._calendar.now()
         return self._facts_for("live", now)[provider], Clock(now)
+
+
+@dataclass
+class Sums:
+    """Estimates and ceilings added up. unpriced: calls whose price nobody can say; they are in no other sum."""
+
+    calls: int = 0
+    tokens_in: int = 0
+    expected_usd: Decimal = field(default_factory=Decimal)
+    most_usd: Decimal = field(default_factory=Decimal)
+    unpriced: int = 0
+
+    def add(self, times: int, said: Estimate, most_usd: Decimal | None) -> None:
+        """Add so many calls with this estimate and this ceiling."""
+        self.calls += times
+        self.tokens_in += times * said.prompt_tokens
+        if most_usd is None or said.most_usd is None:
+            self.unpriced += times
+        else:
+            self.expected_usd += times * said.most_usd
+            self.most_usd += times * most_usd
+
+    def include(self, other: Sums) -> None:
+        """Add another's sums."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def __str__(self) -> str:
+        calls = f"{self.calls} call{'s' if self.calls > 1 else ''}, about {self.tokens_in:,} tokens in"
+        if self.unpriced == self.calls:
+            return f"{calls}; their price is not stated."
+        rest = f", and {self.unpriced} of unknown price" if self.unpriced else ""
+        return (
+            f"{calls}; about {shown_usd(self.expected_usd)} with the longest answers, at most "
+            f"{shown_usd(self.most_usd)}{rest}."
+        )
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
 from labkit.errors import ParameterError
@@ -145,30 +147,16 @@ def frontier(summary: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot(cost[best], speed[best], color=NEUTRAL, linewidth=1.2, linestyle="--", zorder=1)
         colors = [TONES["good"] if place in set(best.tolist()) else FILL for place in range(len(cost))]
         ax.scatter(cost, speed, s=40, color=colors, zorder=2)
-        high = float(speed.max())
-        taken: list[tuple[float, float]] = []
-        for target, x, y in sorted(zip(known["target"], cost, speed, strict=True), key=lambda one: -one[2]):
-            at = y
-            while any(abs(at - b) < 0.055 * high and abs(x - a) < 0.22 * float(cost.max() or 1) for a, b in taken):
-                at -= 0.02 * high
-            taken.append((x, at))
-            ax.annotate(
-                legible(str(target)),
-                (x, y),
-                xytext=(9, (at - y) / (1.1 * high) * 225),  # the axes are about 225 points high
-                textcoords="offset points",
-                va="center",
-                parse_math=False,
-                arrowprops={"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
-            )
+        high, dear = float(speed.max()), float(cost.max() or 1)
         ax.set(xlabel="cost of the median answer (USD)", ylabel="tokens a second", ylim=(0, high * 1.1))
-        ax.set_xlim(-0.03 * float(cost.max() or 1), float(cost.max() or 1) * 1.35)
+        ax.set_xlim(-0.03 * dear, dear * 1.35)
         ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 3))
         ax.xaxis.get_offset_text().set_color(NEUTRAL)
         ax.grid(color=NEUTRAL, alpha=0.25)
         _clear(ax)
         out = [str(target) for target in summary["target"] if target not in set(known["target"])]
         _noted(ax, summary, f"Without cost or speed: {', '.join(out)}. " if out else "")
+        _name_points(ax, np.column_stack([cost, speed]), [str(target) for target in known["target"]])
     return ax
 
 
@@ -209,6 +197,45 @@ def timeline(streams: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.set_xlabel("seconds since the first call; grey: waiting for the first piece")
         _noted(ax, streams)
     return ax
+
+
+def _name_points(ax: Axes, points: np.ndarray[Any, np.dtype[np.float64]], names: Sequence[str]) -> None:
+    """A name beside each point, covering no point and no other name; a thin line leads to it where it stands away.
+
+    points: (n, 2) float, as the axes count. The nearest free place is taken, the right of the point before all others;
+    where none is free, the one that covers least.
+    """
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # the layout decides where the points are
+    at, room, point_px = ax.transData.transform(points), ax.get_window_extent(), figure.dpi / 72
+    taken = [Bbox.from_bounds(x, y, 0, 0).padded(4 * point_px) for x, y in at]
+    for number in np.lexsort((at[:, 0], -at[:, 1])):  # from the top
+        text = ax.annotate(
+            legible(names[number]), points[number], xytext=(0, 0), textcoords="offset points", va="center", ha="center",
+            parse_math=False, arrowprops={"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.6, "shrinkA": 0},
+        )  # fmt: skip
+        text.set_in_layout(False)
+        half = np.asarray(Text.get_window_extent(text).size) / 2 + point_px  # without the line that leads to it
+        places = [np.array(side) * (away * point_px + half) for away in AWAY for side in SIDES]
+        boxes = [Bbox([at[number] + place - half, at[number] + place + half]) for place in places]
+        best = int(np.argmin([_covered(box, taken, room) for box in boxes]))
+        text.set_position((float(places[best][0]) / point_px, float(places[best][1]) / point_px))
+        if text.arrow_patch is not None:
+            text.arrow_patch.set_visible(best >= len(SIDES))
+        taken.append(boxes[best])
+
+
+AWAY = (7.0, 14.0, 24.0, 38.0, 56.0)  # points between a point and its name, in the order in which they are tried
+SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
+
+
+def _covered(box: Bbox, taken: Sequence[Bbox], room: Bbox) -> float:
+    """How much of `box` covers others or lies outside of `room`, in square pixels."""
+    inside = Bbox.intersection(box, room)
+    outside = box.width * box.height - (inside.width * inside.height if inside else 0.0)
+    both = (Bbox.intersection(box, other) for other in taken)
+    return outside + sum(part.width * part.height for part in both if part is not None)
 
 
 def _axes(ax: Axes | None, rows: int) -> Axes:

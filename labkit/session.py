@@ -221,6 +221,19 @@ class Lab:
         """
         return self._accounts.estimate(provider, body)
 
+    def plan(self, calls: Iterable[tuple[str, Mapping[str, Any], int]]) -> str:
+        """What many calls will cost, before the first is sent: (provider, body, how often) each.
+
+        A line for each live model and one for all: calls, estimate, the most it can be, the budget. '' when none of
+        them is live. Raises FactsError for a model that the facts do not have.
+        """
+        from labkit.accounts import Planned
+
+        told = self._accounts.plan(Planned(*call) for call in calls)
+        if told and self._tape is not None:
+            told += f"\n  What is on recording {self._tape.name!r} is played back, and costs nothing."
+        return told
+
     def estimates(self) -> Table:
         """How far off estimates of a prompt's tokens are: for each call of `lab.log`, and for published examples."""
         return self._accounts.estimates(self._log)
@@ -404,7 +417,8 @@ class Lab:
         """Each prompt `n` times to each target, side by side: times, tokens, cost, text; see `labkit.compare`.
 
         targets: 'groq', 'groq:reasoner', ('groq', a model's id), or mappings with further fields; all providers unless
-        given.  fields: further fields of every request. Failures are rows, not exceptions.
+        given.  fields: further fields of every request. Failures are rows, not exceptions. What live calls will cost,
+        and what at most, is printed before the first of them.
         """
         from labkit.compare import compare
 

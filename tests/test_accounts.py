@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import Got, Loopback, Reply
-from test_sim_chat import DEEPSEEK_THINKING, OPENAI
+from test_sim_anthropic import WHOLE as ANTHROPIC
+from test_sim_chat import DEEPSEEK_PLAIN, DEEPSEEK_THINKING, OPENAI
 from test_sim_groq import PLAIN as GROQ
 from test_sim_groq import REASONED as GROQ_REASONED
-from test_sim_mistral import JANUARY, LARGE_THINKING
+from test_sim_mistral import JANUARY, LARGE, LARGE_THINKING
 from test_sim_ollama import V1, V1_THINKING
 from test_sim_openrouter import WHOLE as OPENROUTER
 from test_sim_stream import OPENAI_USAGE
@@ -24,7 +28,7 @@ from test_sim_stream import OPENAI_USAGE
 from labkit import facts
 from labkit.accounts import Accounts
 from labkit.clock import Clock
-from labkit.cost import Counts, counts_of, request_usd, stated_usd, usage_usd
+from labkit.cost import Counts, counts_of, request_usd, shown_usd, stated_usd, usage_usd
 from labkit.errors import FactsError, LiveRefused
 from labkit.estimates import PUBLISHED, prompt_tokens
 from labkit.keys import Secret
@@ -53,18 +57,25 @@ BY_HAND: list[tuple[str, str, Mapping[str, Any], str]] = [
         {"prompt_tokens": 13, "completion_tokens": 300, "prompt_cache_hit_tokens": 0, "prompt_cache_miss_tokens": 13},
         "181.95",  # 13 × 0.15 + 300 × 0.60
     ),
+    ("deepseek", "deepseek-v4-flash", usage_in(DEEPSEEK_PLAIN), "1.95"),  # 9 × 0.15 + 1 × 0.60
     ("groq", "qwen/qwen3.6-27b", usage_in(GROQ), "209.4"),  # 29 × 0.60 + 64 × 3
     ("groq", "qwen/qwen3.6-27b", usage_in(GROQ_REASONED), "208.2"),  # 27 × 0.60 + 64 × 3, reasoning among the 64
+    ("groq", "llama-3.3-70b-versatile", {"prompt_tokens": 45, "completion_tokens": 662}, "549.53"),  # × 0.59, × 0.79
+    ("groq", "llama-3.3-70b-versatile", {"prompt_tokens": 45, "completion_tokens": 607}, "506.08"),
+    ("mistral", "mistral-small-latest", {"prompt_tokens": 19, "completion_tokens": 2}, "4.05"),  # × 0.15, × 0.60
+    ("mistral", "mistral-large-4", usage_in(LARGE), "67.84"),  # 26 × 0.68 + 24 × 2.09
     ("mistral", "mistral-small-latest", usage_in(JANUARY), "262.35"),  # 13 × 0.15 + 434 × 0.60
     ("mistral", "mistral-large-4", usage_in(LARGE_THINKING), "251.76"),  # 26 × 0.68 + 112 × 2.09
     ("fireworks", "accounts/fireworks/models/gpt-oss-120b", {"prompt_tokens": 13, "completion_tokens": 100}, "61.95"),
     ("anthropic", "claude-sonnet-4-5-20250929", {"input_tokens": 12, "output_tokens": 29}, "471"),  # 12 × 3 + 29 × 15
+    ("anthropic", "claude-opus-5", usage_in(ANTHROPIC), "42730"),  # 51 × 5 + 1699 × 25
     ("anthropic", "claude-sonnet-5", {"input_tokens": 47, "output_tokens": 373}, "3824"),  # 47 × 2 + 373 × 10
     ("anthropic", "claude-sonnet-4-6", {"input_tokens": 830, "output_tokens": 54}, "3300"),  # 830 × 3 + 54 × 15
     ("ollama", "llama3.2:latest", usage_in(V1), "0"),
     ("ollama", "qwen3:8b", usage_in(V1_THINKING), "0"),
     ("ollama", "llama3.2:latest", {"prompt_tokens": 26, "completion_tokens": 298}, "0"),
     ("openrouter", "liquid/lfm-2.5-2.6b:free", usage_in(OPENROUTER), "0"),
+    ("openai", "gpt-4.1-mini", {"prompt_tokens": 8174, "completion_tokens": 30}, "3317.6"),  # through OpenRouter; below
 ]
 
 
@@ -73,6 +84,31 @@ def test_a_recorded_usage_costs_what_is_computed_by_hand(
     provider: str, model: str, usage: Mapping[str, Any], millionths: str
 ) -> None:
     assert usage_usd(facts.load()[provider].models[model], usage, NOON) == Decimal(millionths) / 1_000_000
+
+
+def test_no_recorded_usage_is_left_out() -> None:
+    """Whatever the tests of the local providers hold as recorded; of a stream the last count, which is the whole."""
+    priced = {_sums(usage) for _, _, usage, _ in BY_HAND}
+    recorded = dict(_recorded_usages())
+    assert len(recorded) > 15
+    left_out = {name: counts_of(usage) for name, usage in recorded.items() if _sums(usage) not in priced}
+    assert not left_out
+
+
+def _sums(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    counts = counts_of(usage)
+    return counts.prompt, counts.completion
+
+
+def _recorded_usages() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted(Path(__file__).parent.glob("test_sim_*.py")):
+        for name, held in vars(import_module(path.stem)).items():
+            lines = [held] if isinstance(held, str) else held if isinstance(held, (list, tuple)) else []
+            text = "\n".join(map(str, lines)) if name.isupper() else ""
+            found = [match.end() - 1 for match in re.finditer(r'"usage":\s*\{', text)]
+            if found:
+                usage, _ = json.JSONDecoder().raw_decode(text[found[-1] :])
+                yield f"{path.stem}.{name}", usage
 
 
 def test_openrouters_own_bill_for_a_recorded_call_is_ours() -> None:
@@ -270,6 +306,8 @@ class Paid(Loopback):
 
     @staticmethod
     def _answer(got: Got) -> Reply:
+        if got.method == "GET":
+            return Reply(parts=[b'{"object": "list", "data": []}'])
         body = json.loads(got.body)
         wish = body["test"]
         usage = {"prompt_tokens": wish["in"], "completion_tokens": wish["out"]}
@@ -350,9 +388,16 @@ def test_concurrent_calls_at_any_price_whole_or_streamed_never_pass_the_budget(
         for thread in threads:
             thread.join()
     assert len(stand_in.got) - before == len(calls) - len(refused)
-    assert accounts.budget.spent_usd <= limit
+    charged = sum((_charged(got, *prices) for got in stand_in.got[before:]), Decimal(0))
+    assert charged <= accounts.budget.spent_usd <= limit
     assert accounts.ledger.total_usd("live") == accounts.budget.spent_usd
     assert accounts.budget._reserved == 0
+
+
+def _charged(got: Got, input_price: Decimal, output_price: Decimal) -> Decimal:
+    """What the stand-in would put on the bill for a request, whether or not its answer says or arrives whole."""
+    wish = json.loads(got.body)["test"]
+    return (wish["in"] * input_price + wish["out"] * output_price) / 1_000_000 if wish["status"] < 400 else Decimal(0)
 
 
 def test_a_call_that_was_sent_and_never_answered_is_booked_whole_and_one_never_sent_is_free(stand_in: Paid) -> None:
@@ -407,3 +452,111 @@ def test_nothing_reaches_the_paid_provider_unless_live_was_asked_for_by_name(
     with lab.client("deepseek") as client, pytest.raises(LiveRefused, match="budget"):
         client.post("/chat/completions", json={**body, "max_tokens": 100_000, "stream": True, "test": wish})
     assert len(stand_in.got) == before + 2
+
+
+@pytest.fixture
+def paid_deepseek(stand_in: Paid, monkeypatch: pytest.MonkeyPatch) -> Paid:
+    """DeepSeek at the stand-in for whoever asks for it live; a token in costs 2 millionths of a USD, one out 5."""
+    known = paid_facts(stand_in.url, Decimal(2), Decimal(5))
+    monkeypatch.setattr("labkit.facts.load", lambda *_: known)
+    monkeypatch.setattr("labkit.session.calendar", lambda: NOON)
+    monkeypatch.setenv("DEEPSEEK_API_KEY", CANARY)
+    return stand_in
+
+
+WHOLE = {"in": 30, "out": 8, "status": 200, "told": True, "cut": False}
+
+
+@pytest.mark.parametrize("workers", [None, 1, 4])
+def test_a_comparison_says_what_it_will_cost_and_at_most_before_anything_is_sent(
+    paid_deepseek: Paid, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], workers: int | None
+) -> None:
+    lab = Lab(live="deepseek", pace="quick", budget_usd="0.02")
+    before, seen = len(paid_deepseek.got), []
+    plan = lab.plan
+
+    def watched(calls: Any) -> str:
+        said = plan(calls)
+        seen.append((said, len(paid_deepseek.got) - before))
+        return said
+
+    monkeypatch.setattr(lab, "plan", watched)
+    capsys.readouterr()
+    target = {"provider": "deepseek", "test": WHOLE}
+    prompts = ["Hello", "What is the capital of France?"]
+    found = lab.compare(prompts, [target, "lab"], n=3, max_tokens=8, workers=workers)
+    said = capsys.readouterr().out
+    assert seen == [(said.rstrip("\n"), 0)]  # nothing had been sent by then, not even a question for the models
+    bodies = [exchange.request.json() for exchange in found.exchanges if exchange and exchange.place == "live"]
+    assert len(bodies) == 6
+    expected = sum(lab.estimate("deepseek", body).most_usd or 0 for body in bodies)
+    counted = sum(prompt_tokens(body, think=True) for body in bodies)
+    assert expected == (2 * counted + 5 * 8 * 6) / Decimal(1_000_000)
+    most = sum(lab._accounts.ceiling_usd("deepseek", body) or 0 for body in bodies)
+    assert f"DeepSeek deepseek-flash: 6 calls, about {counted} tokens in; about " in said
+    assert f"about {shown_usd(Decimal(expected))} with the longest answers, at most {shown_usd(Decimal(most))}." in said
+    assert "Budget 0.020 USD, of which 0 USD is spent." in said
+    assert "It may stop the calls" not in said
+    assert 0 < lab.spent_usd == 6 * (30 * 2 + 8 * 5) / Decimal(1_000_000) <= most
+    assert "First live call" not in said  # said already
+
+
+def test_what_a_comparison_announces_is_never_passed_by_what_it_sets_aside(paid_deepseek: Paid) -> None:
+    lab = Lab(live="deepseek", pace="quick", budget_usd="0.02")
+    accounts, held = lab._accounts, []
+    reserve = accounts.budget.reserve
+    accounts.budget.reserve = lambda *given: held.append(given[0]) or reserve(*given)  # type: ignore[method-assign, func-returns-value]
+    found = lab.compare(["Łódź 🙂 " * 9], [{"provider": "deepseek", "test": WHOLE}], n=2, max_tokens=8)
+    assert list(found.table.status) == [200, 200]
+    bodies = [exchange.request.json() for exchange in found.exchanges if exchange]
+    assert sum(held) <= sum(accounts.ceiling_usd("deepseek", body) or 0 for body in bodies)
+
+
+def test_a_local_comparison_announces_no_cost(paid_deepseek: Paid, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = Lab(pace="quick")
+    capsys.readouterr()
+    before = len(paid_deepseek.got)
+    assert set(lab.compare("Hello", ["deepseek", "lab"], n=1, max_tokens=4).table.place) == {"local"}
+    assert capsys.readouterr().out == ""
+    assert len(paid_deepseek.got) == before
+
+
+def test_several_live_models_are_announced_one_by_one_and_together(
+    paid_deepseek: Paid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    lab = Lab(live=["deepseek", "openai"], pace="quick", budget_usd="0.001")
+    ask = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100}
+    cheap, dear = {**ask, "model": "deepseek-flash"}, {**ask, "model": lab.model("openai")}
+    pictures = {**dear, "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}
+    said = lab.plan([("deepseek", cheap, 4), ("openai", dear, 2), ("openai", pictures, 1), ("groq", ask, 9)])
+    sums = [4 * lab._accounts.ceiling_usd("deepseek", cheap), 2 * lab._accounts.ceiling_usd("openai", dear)]  # type: ignore[operator]
+    first, deepseek, openai, whole, budget = said.splitlines()
+    assert "the lab's tokenizer" in first
+    assert f"4 calls, about {4 * prompt_tokens(cheap, think=True)} tokens in" in deepseek
+    assert f"at most {shown_usd(sums[0])}." in deepseek
+    assert f"at most {shown_usd(sums[1])}, and 1 of unknown price." in openai
+    assert "All together: 7 calls" in whole
+    assert f"at most {shown_usd(sum(sums))}, and 1 of unknown price." in whole
+    assert "Budget 0.0010 USD" in budget
+    assert "It may stop the calls before all are made." in budget
+    assert "Calls whose price nobody can say are not sent." in budget
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_a_comparison_beyond_its_budget_stops_in_time_and_its_table_says_so(
+    paid_deepseek: Paid, capsys: pytest.CaptureFixture[str], workers: int
+) -> None:
+    target = {"provider": "deepseek", "test": {**WHOLE, "out": 60}}
+    lab = Lab(live="deepseek", pace="quick", budget_usd="0.004")
+    before = len(paid_deepseek.got)
+    found = lab.compare("Hello", [target], n=14, max_tokens=60, workers=workers)
+    assert "It may stop the calls before all are made." in capsys.readouterr().out
+    paid = [got for got in paid_deepseek.got[before:] if got.method == "POST"]
+    refused = found.table[found.table.status.isna()]
+    assert len(paid) + len(refused) == 14
+    assert len(paid) > 1
+    assert len(refused) > 1
+    assert refused.failure.str.contains("LiveRefused: .*budget", regex=True).all()
+    charged = sum((_charged(got, Decimal(2), Decimal(5)) for got in paid), Decimal(0))
+    assert charged == lab.spent_usd <= Decimal("0.004")

@@ -869,6 +869,25 @@ def test_one_prompt_goes_to_eight_targets_at_once_and_each_is_marked_with_its_pa
         board.targets = list(lab.facts)
 
 
+def test_a_reasoning_model_is_asked_in_the_words_that_it_takes_as_lab_compare_does(lab: Lab) -> None:
+    board = widgets.compare_board(lab, ["openai:reasoner"], "Say hello.", max_tokens=30)
+    race = board.send()
+    assert [call.state for call in race.calls] == ["complete"]
+    sent = lab.compare("Say hello.", ["openai:reasoner"], n=1, max_tokens=30, warm_up=False).exchanges[0]
+    assert sent is not None
+    assert race.calls[0].body == sent.request.json()
+
+
+def test_what_live_targets_cost_at_most_is_said_before_they_are_sent(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = widgets.compare_board(lab, ["mistral"], max_tokens=20)
+    seen: list[str] = []
+    monkeypatch.setattr(lab, "plan", lambda calls: f"Live: {len(list(calls))} call, at most 1 USD.")
+    monkeypatch.setattr("labkit.widgets.racing.Race.go", lambda *_: seen.append(board.status.value))
+    board.send()
+    assert len(seen) == 1
+    assert "Sent to 1 … Live: 1 call, at most 1 USD." in seen[0]
+
+
 def test_what_one_target_refuses_leaves_the_others_alone(lab: Lab) -> None:
     board = widgets.compare_board(lab, ["mistral", "groq"], HOSTILE, max_tokens=20)
     with lab.fault("groq", "overloaded"):
@@ -897,7 +916,7 @@ def test_targets_are_named_in_three_ways_and_a_wrong_one_is_told(lab: Lab) -> No
     model = lab.model("mistral", "strong")
     board = widgets.compare_board(lab, ["deepseek", ("mistral", model), f"mistral · {lab.model('mistral')}"])
     assert [one.model for one in board.targets] == [lab.model("deepseek"), model, lab.model("mistral")]
-    with pytest.raises(ParameterError, match="no living model 'nothing'"):
+    with pytest.raises(ParameterError, match="no model 'nothing'"):
         board.targets = [("mistral", "nothing")]
     board._targets.value = ()
     assert "from 1 to 8" in board.status.value

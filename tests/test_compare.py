@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from collections import Counter
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 from scipy import stats
 
 from labkit import plots
@@ -78,6 +80,15 @@ def test_the_multiset_of_answers_is_the_same_with_any_number_of_workers() -> Non
         seen.append(Counter(map(repr, table[SAME].itertuples(index=False, name=None))))
     assert seen[0] == seen[1] == seen[2] == seen[3]
     assert len(seen[0]) > 9  # the answers do vary
+
+
+def test_so_it_is_at_all_eight() -> None:
+    seen = []
+    for workers in (1, 16):
+        table = Lab(pace="quick").compare(PROMPTS[:1], n=2, max_tokens=4, workers=workers, seed=workers).table
+        seen.append(Counter(map(repr, table[SAME].itertuples(index=False, name=None))))
+    assert seen[0] == seen[1]
+    assert seen[0].total() == 8 * 2
 
 
 def test_the_order_is_random_and_the_seed_fixes_it() -> None:
@@ -247,6 +258,41 @@ def test_the_frontier_joins_those_that_none_beats() -> None:
     assert "Without cost or speed: unknown" in ax.get_xlabel()
     with pytest.raises(ParameterError, match="Compare longer answers"):
         plots.frontier(frame.tail(1))
+
+
+NAMES = ["anthropic", "deepseek", "fireworks", "groq", "mistral", "ollama", "openai", "openrouter"]
+# Of what comparisons gave: apart, in a heap, in two heaps, and all in one place but for the scale.
+POINTS = [
+    [(34, 80), (41, 55), (34, 150), (22, 560), (40, 128), (0, 24), (110, 70), (40, 60)],
+    [(30 + i, 80 + i) for i in range(8)],
+    [(30, 80), (31, 80), (30, 82), (31, 82), (90, 200), (91, 200), (90, 205), (91, 205)],
+    [(50, 100), (50, 101), (50, 99), (50, 100.5), (0, 10), (0, 11), (0, 12), (0, 13)],
+]
+
+
+@pytest.mark.parametrize("points", POINTS)
+@pytest.mark.parametrize("width", [5.0, 6.8])
+def test_no_name_on_the_frontier_covers_another_or_leaves_the_picture(
+    points: list[tuple[float, float]], width: float
+) -> None:
+    cost, speed = zip(*points, strict=True)
+    frame = pd.DataFrame({"target": NAMES, "cost_usd": [Decimal(str(c)) / 1_000_000 for c in cost]})
+    frame["tokens_per_s"] = [float(value) for value in speed]
+    figure, ax = plt.subplots(figsize=(width, 4.2), layout="constrained")
+    plots.frontier(frame, ax=ax)
+    figure.canvas.draw()
+    names = {text.get_text(): Text.get_window_extent(text) for text in ax.texts}
+    assert sorted(names) == NAMES
+    for one, other in itertools.combinations(names, 2):
+        assert not names[one].overlaps(names[other]), (one, other)
+    room = figure.bbox
+    at = ax.transData.transform(np.column_stack([np.array(cost) / 1e6, speed]))
+    for name, box in names.items():
+        assert room.x0 <= box.x0
+        assert box.x1 <= room.x1
+        assert room.y0 <= box.y0
+        assert box.y1 <= room.y1
+        assert not any(box.contains(x, y) for x, y in at), name
 
 
 def test_the_timeline_has_a_tick_for_each_piece() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 from loopback import Got, Loopback, Reply
 
 from labkit import facts
@@ -100,6 +101,7 @@ def test_what_was_run_live_once_runs_offline_with_the_same_tables(
     assert "live" in first[0]
     assert "local" in first[0]
     monkeypatch.delenv("DEEPSEEK_API_KEY")
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: pytest.fail("something was sent"))
     offline = Lab(pace="quick")
     print(offline.record("month", only=True))
     assert tables(offline) == first
@@ -107,7 +109,7 @@ def test_what_was_run_live_once_runs_offline_with_the_same_tables(
     assert offline.spent_usd == 0
     said = capsys.readouterr().out
     assert "are played back" in said
-    assert said.count("First live call") == 1
+    assert said.count("Live, before anything is sent") == 1  # and nothing of the kind where all is played back
 
 
 def test_replay_needs_no_server_at_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +264,34 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_calls_go_on(
     monkeypatch.setattr(Path, "mkdir", closed)
     said(lab)
     assert f"calls cannot be kept ({error.strerror})" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="a folder that even root cannot write is Linux's /sys")
+def test_a_read_only_folder_that_is_there_is_said_once_and_the_calls_go_on(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = Lab(live="deepseek", pace="quick")
+    lab.record("closed", folder="/sys/kernel")
+    assert said(lab) != said(lab)
+    assert capsys.readouterr().out.count("recording 'closed': calls cannot be kept (") == 1
+
+
+def test_a_recording_that_another_notebook_holds_is_waited_for_once_and_the_calls_go_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("labkit.wire.tape.PATIENCE_S", 0.05)
+    lab = Lab(live="deepseek", pace="quick")
+    tape = lab.record("held", folder=tmp_path)
+    with FileLock(f"{tape.path}.lock"):
+        said(lab)
+        assert tape._patience_s == 0
+        said(lab)
+    assert capsys.readouterr().out.count("recording 'held': another notebook has held it") == 1
+    said(lab, "afterwards")
+    again = Lab(pace="quick")
+    again.record("held", folder=tmp_path, only=True)
+    said(again, "afterwards")
+    assert len(server.got) == 3
 
 
 def test_a_recording_that_is_a_folder_is_said(

@@ -51,6 +51,7 @@ def compare(
     seed: fixes the random order.  warm_up: one short call to each target first, which no row tells of; a live provider
         is asked for its list of models instead, which costs nothing.
     fields: further fields of every request (`temperature=0`). One that a provider refuses makes rows that say so.
+    Before its first live call it prints what all of them are expected to cost, and what at most.
     Raises ParameterError, FactsError; what goes wrong with a call is in its row.
     """
     asked = _prompts(prompts)
@@ -63,6 +64,16 @@ def compare(
         threads = len(lanes)
     else:
         lanes, threads = [[task] for task in tasks], min(workers, len(tasks))
+
+    def body(task: Task) -> dict[str, Any]:
+        target = chosen[task.target]
+        provider = lab.facts[target.provider]
+        return body_of(target, provider, asked[task.prompt], fields, max_tokens=max_tokens, stream=stream)
+
+    distinct = [Task(p, t) for p in range(len(asked)) for t in range(len(chosen))]
+    plan = lab.plan((chosen[task.target].provider, body(task), n) for task in distinct)
+    if plan:
+        print(plan, flush=True)
     stop, calls, order, logged = Event(), [], count(), len(lab.log)
     with ExitStack() as open_clients:
         clients = [open_clients.enter_context(lab.client(target.provider)) for target in chosen]
@@ -71,10 +82,9 @@ def compare(
                 list(pool.map(lambda pair: _warm(lab, *pair), zip(clients, chosen, strict=True)))
 
         def one(task: Task) -> Call:
-            target, provider = chosen[task.target], lab.facts[chosen[task.target].provider]
-            body = body_of(target, provider, asked[task.prompt], fields, max_tokens=max_tokens, stream=stream)
             before = next(order)
-            exchange, problem = _send(clients[task.target], provider.address.paths["chat"], body)
+            path = lab.facts[chosen[task.target].provider].address.paths["chat"]
+            exchange, problem = _send(clients[task.target], path, body(task))
             return Call(task.prompt, task.target, before, exchange, problem)
 
         calls = _carry_out(lanes, threads, one, stop)

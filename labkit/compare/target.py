@@ -25,7 +25,7 @@ class Target:
     provider: str
     model: str
     label: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def target_of(asked: object, facts: Facts) -> Target:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.errors import FactsError, ParameterError, did_you_mean
+from labkit.keys import scrub
 from labkit.probe.battery import battery
 from labkit.probe.seen import Finding
 from labkit.probe.voices import voice_of
@@ -93,30 +94,36 @@ class Support:
 
     def _repr_html_(self) -> str:
         head = ["parameter", *(provider.id for provider in self._providers)]
-        top = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in head)
+        top = "".join(f'<th style="{_CELL}; font-size: 10px">{html.escape(name)}</th>' for name in head)
         rows = "".join(
-            f'<tr style="background: none"><td style="{_CELL}; font-family: monospace">{html.escape(name)}</td>'
+            f'<tr style="background: none"><td style="{_CELL}; font: 10px monospace">{html.breaking(name)}</td>'
             f"{''.join(self._cell(name, provider) for provider in self._providers)}</tr>"
             for name in self.parameters
         )
         legend = html.join([_swatch(word, f"{word}: {meaning}") for word, meaning in MEANING.items()])
         table = (
-            f'<div style="overflow-x: auto"><table style="border-collapse: collapse; font-size: 12px; margin: 4px 0">'
+            f'<div style="overflow-x: auto"><table style="border-collapse: collapse; font-size: 11px; margin: 4px 0">'
             f"<thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
-        reasons = html.details("What was seen, cell by cell", self.why._repr_html_())
-        return html.join([legend, html.Html(table), html.note(self.note), reasons])
+        seen = [
+            [html.breaking(name), provider.id, self.word(name, provider.id), self.reason(name, provider.id)]
+            for name in self.parameters
+            for provider in self._providers
+        ]
+        reasons = html.table(seen, ("parameter", "provider", "so it is", "what was seen"))
+        details = html.details("What was seen, cell by cell", reasons)
+        return scrub(html.join([legend, html.Html(table), html.note(self.note), details]))
 
     def _cell(self, parameter: str, provider: Provider) -> str:
         word = self.word(parameter, provider.id)
         pages = [source for source in self.pages(parameter, provider) if source.url and source.url.startswith("http")]
         link = (
-            f' <a href="{html.escape(pages[0].url)}" target="_blank" rel="noopener" '
-            f'title="{html.escape(pages[0].what)} ({pages[0].as_of})">{pages[0].as_of[:4]}</a>'
+            f'<div style="font-size: 10px"><a href="{html.escape(pages[0].url)}" target="_blank" rel="noopener" '
+            f'title="{html.escape(pages[0].what)} ({pages[0].as_of})">{pages[0].as_of[:4]}</a></div>'
             if pages
             else ""
         )
-        return f'<td style="{_CELL}; {_shade(word)}">{word}<span style="font-size: 10px">{link}</span></td>'
+        return f'<td style="{_CELL}; {_shade(word)}">{word}{link}</td>'
 
     def _table(self, say: Callable[[str, Provider], str]) -> Table:
         from labkit.view.frames import Table
@@ -141,13 +148,13 @@ def check_names(only: Sequence[str], providers: Sequence[Provider]) -> None:
             )
 
 
-_CELL = "padding: 3px 8px; text-align: left; white-space: nowrap"
+_CELL = "padding: 2px; text-align: left; vertical-align: top"  # eight beside a name, in a window of 1000 pixels
 
 
 def _shade(word: str) -> str:
     tone = html.TONES[TONES[word]]
     red, green, blue = (int(tone[i : i + 2], 16) for i in (1, 3, 5))
-    return f"border: 2px solid {tone}; background-color: rgba({red}, {green}, {blue}, 0.25)"
+    return f"border: 1px solid {tone}; background-color: rgba({red}, {green}, {blue}, 0.25)"
 
 
 def _swatch(word: str, text: str) -> html.Html:

@@ -20,6 +20,7 @@ from labkit.keys import scrub
 from labkit.view import html
 
 MOST_ROWS = 200
+MANY_COLUMNS = 6  # so many and more stand close, to fit beside the file browser in a window of 1000 pixels
 LONGEST_TEXT = 60  # of a cell in plain text; HTML and Markdown show it whole
 _LINK = re.compile(r"https?://[^\s,;()]+")
 
@@ -61,9 +62,10 @@ class Table(pd.DataFrame):
     def _repr_html_(self) -> str:
         cells = self._shown()
         numbers = [i for i, name in enumerate(cells.columns) if _is_number(name)]
-        rows = [[_roomy(_linked(cell), cell) for cell in row] for row in cells.itertuples(index=False, name=None)]
-        head = [html.Html(html.escape(name).replace("_", "_<wbr>")) for name in cells.columns]
-        wide = html.Html(f'<div style="overflow-x: auto">{html.table(rows, head, numbers)}</div>')
+        rows = [[_roomy(cell) for cell in row] for row in cells.itertuples(index=False, name=None)]
+        head = [html.breaking(name) for name in cells.columns]
+        drawn = html.table(rows, head, numbers, tight=len(head) >= MANY_COLUMNS, held=True)
+        wide = html.Html(f'<div style="overflow-x: auto">{drawn}</div>')
         return scrub(html.join([wide, html.note(self.note) if self.note else ""]))
 
     def markdown(self) -> str:
@@ -162,21 +164,19 @@ def _named_index(frame: pd.DataFrame) -> bool:
     return any(name is not None for name in frame.index.names)
 
 
-def _linked(cell: str) -> html.Html:
-    """The cell with its addresses as links, each shown as its host."""
+def _roomy(cell: str) -> html.Html:
+    """A cell with its addresses as links, each shown as its host; one of many words gets room for a few in a line."""
     parts: list[object] = []
-    at = 0
+    shown, at = "", 0
     for found in _LINK.finditer(cell):
-        parts += [cell[at : found.start()], link(found[0], urlsplit(found[0]).hostname or found[0])]
-        at = found.end()
-    return html.join([*parts, cell[at:]])
-
-
-def _roomy(cell: html.Html, text: str) -> html.Html:
-    """A cell of many words gets room for a few of them beside each other."""
-    if len(text) <= 28 or " " not in text:
-        return cell
-    return html.Html(f'<div style="min-width: {170 if len(text) <= 90 else 340}px">{cell}</div>')
+        host = urlsplit(found[0]).hostname or found[0]
+        parts += [cell[at : found.start()], link(found[0], host)]
+        shown, at = f"{shown}{cell[at : found.start()]}{host}", found.end()
+    drawn = html.join([*parts, cell[at:]])
+    words = f"{shown}{cell[at:]}"
+    if len(words) <= 28 or " " not in words:
+        return drawn
+    return html.Html(f'<div style="min-width: {120 if len(words) <= 90 else 300}px">{drawn}</div>')
 
 
 def link(url: str, text: str) -> html.Html:

@@ -141,21 +141,46 @@ def folded(text: str, at: int = 4000) -> Html:
     return join([pre(text[:end]), details(f"{len(text) - end:,} more characters", pre(text[end:]))])
 
 
-def table(rows: Iterable[Sequence[object]], head: Sequence[object] = (), numbers: Iterable[int] = ()) -> Html:
-    """A table, left aligned but for the columns counted in `numbers` (from 0). Cells are text or `Html`."""
+def table(
+    rows: Iterable[Sequence[object]],
+    head: Sequence[object] = (),
+    numbers: Iterable[int] = (),
+    *,
+    tight: bool = False,
+    held: bool = False,
+) -> Html:
+    """A table, left aligned but for the columns counted in `numbers` (from 0). Cells are text or `Html`.
+
+    tight: for many columns, which stand closer and in smaller type.  held: the first column stays where it is when a
+    table that is too wide is moved sideways.
+    """
     right = frozenset(numbers)
-    cell = "padding: 2px 8px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; text-align: "
-    sides = ("left", "right; white-space: nowrap")
+    cell = f"padding: 2px {3 if tight else 8}px; vertical-align: top; overflow-wrap: break-word; max-width: 480px; "
+    stays = "; position: sticky; left: 0; background: inherit"  # a row has the page's colour, and its cells none
+
+    def style(tag: str, place: int) -> str:
+        figure = "right; white-space: nowrap" if tag == "td" else "right"  # the words above a figure may break
+        first = stays if held and tag == "td" and place == 0 else ""
+        return f"{cell}text-align: {figure if place in right else 'left'}{first}"
 
     def line(tag: str, cells: Sequence[object]) -> str:
-        return "".join(f'<{tag} style="{cell}{sides[i in right]}">{escape(c)}</{tag}>' for i, c in enumerate(cells))
+        return "".join(f'<{tag} style="{style(tag, i)}">{escape(c)}</{tag}>' for i, c in enumerate(cells))
 
     top = f"<thead><tr>{line('th', head)}</tr></thead>" if head else ""
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return Html(
-        f'<table style="border-collapse: collapse; margin: 4px 0; font-size: 12px; table-layout: auto">'
-        f"{top}<tbody>{body}</tbody></table>"
+        '<table style="border-collapse: collapse; margin: 4px 0; table-layout: auto; '
+        f'font-size: {11 if tight else 12}px">{top}<tbody>{body}</tbody></table>'
     )
+
+
+def breaking(name: str) -> Html:
+    """A name that may break after its underscores and points, for a narrow column.
+
+    >>> breaking("max_tokens")
+    'max_<wbr>tokens'
+    """
+    return Html(re.sub(r"([_.])(?=.)", r"\1<wbr>", escape(name)))
 
 
 def _picture(match: re.Match[str]) -> str:

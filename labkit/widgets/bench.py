@@ -12,12 +12,12 @@ from labkit.config import Config, read
 from labkit.config.address import provider_at
 from labkit.errors import LabError, ParameterError
 from labkit.facts import CONFIGS
-from labkit.view.html import Html, card, join, note, pre
+from labkit.view.html import Html, card, join, pre
+from labkit.widgets.answering import AskingBoard
 from labkit.widgets.benched import Benched, benched, endpoint_text, with_add, with_drop
-from labkit.widgets.beside import Newest, Run
-from labkit.widgets.board import Board, Entry, choose, column, heading, row, toggle
+from labkit.widgets.beside import Run
+from labkit.widgets.board import Entry, choose, column, heading, row, toggle
 from labkit.widgets.calls import Call, place_of
-from labkit.widgets.playground import answer_html
 from labkit.wire import Exchange
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ OFTEN: dict[str, Any] = {"seed": 7, "top_k": 40, "reasoning_effort": "low", "sto
 PANEL = {"temperature": 0.7, "max_tokens": 100}
 
 
-class ConfigBench(Board):
+class ConfigBench(AskingBoard):
     """Controls over `benched`; made by `config_bench`.
 
     From code: `.endpoint`, `.text`, `.profile`, `.message`, `.chosen`, `.drop` (names) and `.add` (fields) are set;
@@ -37,9 +37,8 @@ class ConfigBench(Board):
     """
 
     def __init__(self, lab: Lab, config: Config, endpoint: str) -> None:
-        super().__init__()
-        self.lab, self.config = lab, config
-        self.call: Call | None = None
+        super().__init__(lab, "Send this request to the lab's provider")
+        self.config = config
         self._quiet = False
         wide = {"description_width": "initial"}
         names = [str(one.name) for one in config.endpoints if one.name]
@@ -57,11 +56,7 @@ class ConfigBench(Board):
         self._add = self._line("addParams", "{}")
         self._drops, self._adds = row(), row()
         self._which, views = toggle("show", VIEWS)
-        self._request, self._answer = ipywidgets.HTML(), ipywidgets.HTML()
-        self._send = self.press("Send", self._sent, primary=True, hint="Send this request to the lab's provider")
-        self._halt = self.press("Stop", self.stop)
-        self._halt.disabled = True
-        self._newest = Newest(self.guard(self._draw_answer))
+        self._request = ipywidgets.HTML()
         self.on(self._endpoint, self._endpoint_chosen)
         self.on(self._add, self._add_typed)
         for control in (self._text, self._profile, self._message, self._chosen):
@@ -219,8 +214,8 @@ class ConfigBench(Board):
         if provider is None:
             self.say("Nobody whom the facts know is at that address, and the lab sends nothing there.", "warn")
             return
-        call = self.call = Call(provider, self.view.body, place_of(self.lab, provider.id), self.lab.pace)
-        self._send.disabled, self._halt.disabled = True, False
+        call = Call(provider, self.view.body, place_of(self.lab, provider.id), self.lab.pace)
+        self._begun(call)
         self.say(f"Sent to {provider.label}; waiting for its answer …")
 
         def work(run: Run) -> None:
@@ -236,20 +231,6 @@ class ConfigBench(Board):
                 call.broke(error, 60.0)
 
         self.beside(work, lambda: self._over(call))
-
-    def _over(self, call: Call) -> None:
-        self._send.disabled, self._halt.disabled = False, True
-        if not call.over:
-            call.stopped()
-        tone = {"complete": "good", "stopped": "warn"}.get(call.state, "bad")
-        self.say(call.problem or "The answer is complete.", tone)
-        self._newest.ask()
-
-    def _draw_answer(self) -> None:
-        self._answer.value = str(self._answer_html())
-
-    def _answer_html(self) -> Html:
-        return answer_html(self.call, self.lab) if self.call else note("Nothing was sent yet.")
 
 
 def _object(text: str) -> dict[str, Any] | None:

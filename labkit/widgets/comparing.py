@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from labkit.compare import Target
 from labkit.errors import ParameterError
 from labkit.view.html import Html, join, note
 from labkit.widgets.beside import Newest
 from labkit.widgets.board import Board, Dial, Entry, column, knob, row
-from labkit.widgets.racing import MOST, Race, Target, target_of, targets
+from labkit.widgets.racing import MOST, Race, target_of, targets
 
 if TYPE_CHECKING:
     from labkit.session import Lab
@@ -33,7 +34,7 @@ class CompareBoard(Board):
         wide = {"description_width": "initial"}
         known = list(dict.fromkeys([*targets(lab), *chosen]))
         self._targets = ipywidgets.SelectMultiple(
-            options=[(str(one), one) for one in known], value=tuple(chosen), rows=11, description="targets",
+            options=[(one.label, one) for one in known], value=tuple(chosen), rows=11, description="targets",
             style=wide, layout={"width": "auto"},
         )  # fmt: skip
         self._prompt = ipywidgets.Textarea(
@@ -65,7 +66,11 @@ class CompareBoard(Board):
         return self.race.numbers() if self.race else []
 
     def summary(self) -> str:
-        return str(self.race) if self.race else f"Nothing was sent yet. Targets: {', '.join(map(str, self.targets))}."
+        return (
+            str(self.race)
+            if self.race
+            else f"Nothing was sent yet. Targets: {', '.join(one.label for one in self.targets)}."
+        )
 
     def html(self) -> Html:
         return join([self.race.cards(), self.race.table()]) if self.race else note(self.summary())
@@ -80,14 +85,14 @@ class CompareBoard(Board):
     def targets(self, named: Sequence[str | tuple[str, str] | Target]) -> None:
         chosen = _chosen(self.lab, named)
         options = [one for _, one in self._targets.options]
-        self._targets.options = [(str(one), one) for one in dict.fromkeys([*options, *chosen])]
+        self._targets.options = [(one.label, one) for one in dict.fromkeys([*options, *chosen])]
         self._targets.value = tuple(chosen)
 
     prompt = Entry()
 
     def send(self, timeout_s: float = 60.0) -> Race:
         """Send to all, show the answers as they come, and return when all are over."""
-        race = Race(self.lab, self.targets, self.prompt, {"max_tokens": int(self.max_tokens)})
+        race = Race(self.lab, self.targets, self.prompt, int(self.max_tokens))
         self._begin(race, timeout_s)
         self.wait(timeout_s * 4)
         self._newest.wait()
@@ -100,12 +105,13 @@ class CompareBoard(Board):
         self.say("" if 1 <= number <= MOST else f"{number} targets are chosen; from 1 to {MOST} can be asked.", "warn")
 
     def _sent(self) -> None:
-        self._begin(Race(self.lab, self.targets, self.prompt, {"max_tokens": int(self.max_tokens)}), 60.0)
+        self._begin(Race(self.lab, self.targets, self.prompt, int(self.max_tokens)), 60.0)
 
     def _begin(self, race: Race, timeout_s: float) -> None:
         self.race = race
         self._send.disabled, self._halt.disabled = True, False
-        self.say(f"Sent to {len(race.calls)} …")
+        plan = race.plan()  # before anything is sent
+        self.say(" ".join(f"Sent to {len(race.calls)} … {plan}".split()))
         self.beside(lambda run: race.go(run, self._newest.ask, timeout_s), lambda: self._over(race))
 
     def _over(self, race: Race) -> None:

@@ -10,12 +10,12 @@ import ipywidgets
 
 from labkit.config.difference import Difference, compare
 from labkit.errors import ParameterError
-from labkit.view.bars import bars_html
 from labkit.view.bodies import pretty
 from labkit.view.curl import Command, curl
-from labkit.view.html import Html, card, details, join, note, pre
-from labkit.widgets.beside import Newest, Run
-from labkit.widgets.board import Board, Entry, choose, column, heading, knob, row, toggle
+from labkit.view.html import Html, card, join, note, pre
+from labkit.widgets.answering import AskingBoard
+from labkit.widgets.beside import Run
+from labkit.widgets.board import Entry, choose, column, heading, knob, row, toggle
 from labkit.widgets.calls import Call, follow, place_of, request_of
 from labkit.widgets.fields import APART, Field, Judged, body_of, field_of, fields_of, judged, judged_table
 from labkit.wire import Exchange
@@ -81,7 +81,7 @@ class Setting:
             choose(self.control, value, name)
 
 
-class RequestPlayground(Board):
+class RequestPlayground(AskingBoard):
     """Controls over `fields.body_of` and `calls.follow`; made by `request_playground`.
 
     From code: `.provider`, `.model`, `.messages`, `.extra`, `.compare_with` are set; `.set(name, value)` and
@@ -89,9 +89,7 @@ class RequestPlayground(Board):
     """
 
     def __init__(self, lab: Lab, provider: str, model: str, messages: Sequence[Mapping[str, str]]) -> None:
-        super().__init__()
-        self.lab = lab
-        self.call: Call | None = None
+        super().__init__(lab, "Send this request")
         self._known: Provider = lab.facts[provider]
         self._settings: dict[str, Setting] = {}
         self._rows: list[tuple[Any, Any, Any]] = []
@@ -112,11 +110,7 @@ class RequestPlayground(Board):
             "", description="more JSON", rows=2, placeholder='{"any_field": 1}', style=wide, layout={"width": "auto"}
         )
         self._view, self._views = toggle("show", VIEWS)
-        self._request, self._answer = ipywidgets.HTML(), ipywidgets.HTML()
-        self._send = self.press("Send", self._sent, primary=True, hint="Send this request")
-        self._halt = self.press("Stop", self.stop)
-        self._halt.disabled = True
-        self._newest = Newest(self.guard(self._draw_answer))
+        self._request = ipywidgets.HTML()
         self._quiet = True
         self._models(model)
         self.messages = list(messages)
@@ -430,28 +424,14 @@ class RequestPlayground(Board):
 
     def _sent(self, timeout_s: float = 60.0) -> None:
         known, body = self._known, self.body
-        call = self.call = Call(known, body, place_of(self.lab, known.id), self.lab.pace)
-        self._send.disabled, self._halt.disabled = True, False
+        call = Call(known, body, place_of(self.lab, known.id), self.lab.pace)
+        self._begun(call)
         self.say(f"Sent to {known.label}; waiting for its answer …")
 
         def work(run: Run) -> None:
             follow(self.lab, call, tell=self._newest.ask, run=run, timeout_s=timeout_s)
 
         self.beside(work, lambda: self._over(call))
-
-    def _over(self, call: Call) -> None:
-        self._send.disabled, self._halt.disabled = False, True
-        if not call.over:
-            call.stopped()
-        tone = {"complete": "good", "stopped": "warn"}.get(call.state, "bad")
-        self.say(call.problem or "The answer is complete.", tone)
-        self._newest.ask()
-
-    def _draw_answer(self) -> None:
-        self._answer.value = str(self._answer_html())
-
-    def _answer_html(self) -> Html:
-        return answer_html(self.call, self.lab)
 
 
 def without_key(difference: Difference, *providers: Provider) -> Difference:
@@ -462,21 +442,6 @@ def without_key(difference: Difference, *providers: Provider) -> Difference:
 
 
 UNSTEADY = ("first byte", "total")  # figures that no two calls have alike
-
-
-def answer_html(call: Call | None, lab: Lab) -> Html:
-    """What a call has brought so far: the working, the text, and when it is over the figures."""
-    if call is None:
-        return note("Nothing was sent yet.")
-    works = call.working.strip()
-    parts = [details(f"worked first ({len(works):,} characters)", pre(works))] if works else []
-    tone = "bad" if call.state in ("failed", "refused") else "good" if call.state == "complete" else "info"
-    parts.append(card(call.state, join([*parts, pre(call.said or call.problem or "…")]), tone))
-    if call.over and call.exchange is not None:
-        parts.append(bars_html(call.figures(lab), [], note=None))
-        if call.spoke():
-            parts.append(note(f"Said by {call.spoke()}, a model of the lab, in the place of {call.model}."))
-    return join(parts[1:] if works else parts)
 
 
 def request_playground(

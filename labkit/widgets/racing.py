@@ -1,37 +1,29 @@
 """One prompt to several models at once: a thread for each, and what is known of each when it is over.
 
-It sends through `calls.follow`. No ipywidgets: the compare board is a shell over it.
+Targets and requests are those of `labkit.compare`; it sends through `calls.follow`, piece by piece, where `lab.compare`
+reads each answer whole. No ipywidgets: the compare board is a shell over it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from labkit.compare.target import Target, body_of
+from labkit.compare.target import target_of as compare_target_of
 from labkit.errors import ParameterError, did_you_mean
 from labkit.view.html import TONES, Html, badge, escape, join, note, table, visible
 from labkit.widgets.beside import Run
 from labkit.widgets.calls import Call, follow, place_of
-from labkit.widgets.fields import body_of
 from labkit.wire.log import seconds
 
 if TYPE_CHECKING:
+    from labkit.facts import Provider
     from labkit.session import Lab
 
 MOST = 8  # targets at once
 TONE = {"complete": "good", "refused": "bad", "failed": "bad", "stopped": "warn"}
-
-
-@dataclass(frozen=True)
-class Target:
-    """A provider and one of its models."""
-
-    provider: str
-    model: str
-
-    def __str__(self) -> str:
-        return f"{self.provider} · {self.model}"
 
 
 def targets(lab: Lab) -> list[Target]:
@@ -40,43 +32,38 @@ def targets(lab: Lab) -> list[Target]:
     for name, provider in lab.facts.items():
         models = [m for m in provider.alive(lab.clock.now()).values() if m.roles]
         models.sort(key=lambda m: "chat" not in m.roles)
-        found += [Target(name, model.id) for model in models]
+        found += [Target(name, model.id, f"{name} · {model.id}") for model in models]
     return found
 
 
 def target_of(lab: Lab, named: str | tuple[str, str] | Target) -> Target:
-    """A target from 'provider' (its chat model), 'provider · model' or a pair. Raises FactsError, ParameterError."""
-    if isinstance(named, Target):
-        return named
-    if isinstance(named, str):
-        provider, _, model = (part.strip() for part in named.partition("·"))
-    else:
-        provider, model = named
-    known = lab.facts[provider]
-    model = model or lab.model(provider)
-    if known.named(model, lab.clock.now()) is None:
-        raise ParameterError(
-            f"{known.label} has no living model {model!r}", where="targets", right=did_you_mean(model, known.alive())
-        )
-    return Target(provider, model)
+    """A target from 'provider · model', or in any form that `lab.compare` takes. Raises FactsError, ParameterError."""
+    provider, dot, model = named.partition("·") if isinstance(named, str) else ("", "", "")
+    found = compare_target_of((provider.strip(), model.strip()) if dot else named, lab.facts)
+    known = lab.facts[found.provider]
+    if known.named(found.model, lab.clock.now()) is None:
+        right = did_you_mean(found.model, known.alive())
+        raise ParameterError(f"{known.label} has no living model {found.model!r}", where="targets", right=right)
+    return replace(found, label=f"{found.provider} · {found.model}")
 
 
 class Race:
     """The calls of one prompt, in the order of the targets. `go` sends them at once and returns when all are over."""
 
-    def __init__(self, lab: Lab, chosen: Sequence[Target], prompt: str, fields: dict[str, Any]) -> None:
+    def __init__(self, lab: Lab, chosen: Sequence[Target], prompt: str, max_tokens: int) -> None:
         """Raises ParameterError for no target, or more than eight."""
         if not 1 <= len(chosen) <= MOST:
             raise ParameterError(f"{len(chosen)} targets", where="targets", right=f"Choose from 1 to {MOST}")
         self.lab, self.prompt = lab, prompt
-        messages = [{"role": "user", "content": prompt}]
-        self.calls = [
-            Call(
-                lab.facts[one.provider], body_of(lab.facts[one.provider], one.model, messages, fields),
-                place_of(lab, one.provider), lab.pace,
-            )
-            for one in chosen
-        ]  # fmt: skip
+        self.calls = [Call(*self._asked(one, max_tokens), place_of(lab, one.provider), lab.pace) for one in chosen]
+
+    def _asked(self, one: Target, max_tokens: int) -> tuple[Provider, dict[str, Any]]:
+        known = self.lab.facts[one.provider]
+        return known, body_of(one, known, self.prompt, {}, max_tokens=max_tokens, stream=True)
+
+    def plan(self) -> str:
+        """What its live calls will cost, and at most; '' where all are local."""
+        return self.lab.plan((call.provider.id, call.body, 1) for call in self.calls)
 
     def go(self, run: Run, tell: Callable[[], None], timeout_s: float = 60.0) -> None:
         """Send all, a thread each. run: its being stopped stops them all."""

@@ -29,6 +29,7 @@ from labkit.wire.exchange import Answer, Exchange, Failure, Headers, Sent, Timin
 PART_OF_KEY = ("anthropic-", "openai-", "x-lab-", "http-referer", "x-title")
 """Beginnings of the names of headers that change what is asked for."""
 DROPPED = ("content-encoding", "content-length", "transfer-encoding")  # bodies are kept as they are read
+PATIENCE_S = 10.0  # for another notebook that writes to the same recording; once, then no more
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 
 
@@ -71,6 +72,7 @@ class Tape:
         self._lock = threading.Lock()
         self._told: set[str] = set()
         self._kept: dict[str, list[Exchange]] = {}
+        self._patience_s = PATIENCE_S
         self.calls: list[Exchange] = []
         self._load()
 
@@ -121,11 +123,12 @@ class Tape:
 
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    with FileLock(str(self.path) + ".lock", timeout=10), self.path.open("ab") as file:
+                    with FileLock(str(self.path) + ".lock", timeout=self._patience_s), self.path.open("ab") as file:
                         file.write(line)
                         file.flush()
                 except Timeout:
-                    self._tell("another notebook has held it for 10 s")
+                    self._patience_s = 0.0
+                    self._tell(f"another notebook has held it for {PATIENCE_S:g} s, or its folder cannot be written")
             except OSError as error:
                 self._tell(f"calls cannot be kept ({error.strerror or error})")
 
