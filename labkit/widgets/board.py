@@ -16,15 +16,10 @@ from labkit.errors import LabError
 from labkit.keys import scrub
 from labkit.view.html import TONES, Html, escape
 from labkit.widgets.beside import Run
-from labkit.widgets.panel import NumberControl
+from labkit.widgets.panel import NumberControl, gone
 
 # What JupyterLab's own variables are where there is none of them (VS Code, a page by nbconvert).
 _LINE = "var(--jp-border-color2, #8c8c8c66)"
-# JupyterLab marks widgets as disconnected when a kernel is restarted; otherwise its own sign in the toolbar tells.
-_WITHOUT_KERNEL = ", ".join(
-    f".jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status='{status}']) .lab-board .lab-gone"
-    for status in ("unknown", "dead", "terminating", "autorestarting")
-)
 STYLE = f"""<style>
 .lab-board {{ max-width: 1120px; padding: 0; container-type: inline-size; overflow: visible; }}
 .lab-board .lab-row {{ flex-flow: row wrap; align-items: center; gap: 4px 10px; overflow: visible; }}
@@ -65,12 +60,7 @@ STYLE = f"""<style>
   .lab-board .lab-main, .lab-board .lab-form {{ flex: 1 1 100%; }}
 }}
 .lab-board .widget-textarea textarea, .lab-board .lab-mono textarea {{ font-family: monospace; font-size: 12px; }}
-.lab-board .lab-gone {{ display: none; }}
-.lab-board .jupyter-widgets-disconnected .lab-gone, .jupyter-widgets-disconnected .lab-gone,
-{_WITHOUT_KERNEL} {{ display: block; }}
-.lab-board.jupyter-widgets-disconnected::before, .lab-board .jupyter-widgets-disconnected::before {{ content: none; }}
 </style>"""
-GONE = "The kernel behind this widget has ended: its controls do nothing any more. Run the cell again."
 
 
 def knob(label: str, value: float, *, minimum: float, maximum: float, step: float, hint: str = "") -> NumberControl:
@@ -144,7 +134,7 @@ class Board(ABC):
 
     def __init__(self) -> None:
         self.status = ipywidgets.HTML()
-        self._style = ipywidgets.HTML(f"{STYLE}<div class='lab-gone' role='status'>{told(GONE, 'bad')}</div>")
+        self._style = gone(STYLE)
         self.box: Any = ipywidgets.VBox()
         self.run: Run | None = None
 
@@ -152,6 +142,7 @@ class Board(ABC):
         """Put the parts together; the status line comes last but where it was placed already."""
         self.box = ipywidgets.VBox([self._style, *children])
         self.box.add_class("lab-board")
+        self.box.add_class("lab-live")
 
     @abstractmethod
     def summary(self) -> str:
