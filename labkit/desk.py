@@ -20,8 +20,8 @@ FIRST_PORT = 8888
 HOST = "127.0.0.1"
 
 # Defaults of the lab: nothing is asked about or fetched, long code lines wrap in a narrow window, and widgets are saved
-# with their notebook: opened again, it shows them as they were, where else stands "Error displaying widget". Source: the
-# plugins' schemas in JupyterLab 4.6 (schemas/@jupyterlab/apputils-extension/notification.json and
+# with their notebook: opened again, it shows them as they were, where else stands "Error displaying widget". Source:
+# the plugins' schemas in JupyterLab 4.6 (schemas/@jupyterlab/apputils-extension/notification.json and
 # schemas/@jupyterlab/notebook-extension/tracker.json) and in jupyterlab-widgets 3 (plugin.json).
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},

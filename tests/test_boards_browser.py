@@ -226,7 +226,6 @@ def test_when_jupyter_itself_has_stopped_the_widget_says_so(tmp_path: Path, brow
         bench = Bench(lab, browser, shots, "lost", "widgets.sampling_explorer()", "print(w.numbers())")
         lab.stop()
         assert_told(bench.page, LOST, 1)
-        bench.page.locator(".jp-Dialog .jp-mod-accept").click()
         bench.shoot("server")
     finally:
         if bench is not None:
