@@ -129,8 +129,12 @@ class OpenLab:
         return found[1] if found else None
 
     def notebook(self, name: str) -> Any:
-        """The JSON of a notebook in `my/` as it was saved last."""
-        return json.loads((self.clone / "my" / name).read_text(encoding="utf-8"))
+        """The JSON of a notebook in `my/` as it was saved last; while it is being written it is waited for."""
+        file = self.clone / "my" / name
+        text = wait_for(
+            f"{name} to be written", lambda: text if (text := file.read_text("utf-8")).endswith("}\n") else ""
+        )
+        return json.loads(text)
 
     def url_of(self, name: str) -> str:
         """The address of a notebook in `my/`, in a workspace of its own: nothing else is open there."""

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from labkit.widgets.beside import Newest, Run
 from labkit.widgets.board import sentence_of
 from labkit.widgets.calls import Call, follow, place_of
 from labkit.widgets.fields import body_of, field_of, fields_of, judged, out_of_range
-from labkit.widgets.mending import cases, wrong
+from labkit.widgets.mending import PATIENCE_S, cases, wrong
 from labkit.widgets.scope import FAULTS
 from labkit.widgets.timeline import timeline
 from labkit.widgets.tokenised import GREETINGS, charges, charges_html, tokenizers
@@ -569,13 +570,64 @@ def test_messages_are_added_changed_and_taken_away(playground: Any) -> None:
         playground.messages = [{"role": "user"}]
 
 
-def test_a_stopped_server_is_told_in_a_sentence() -> None:
+BOARDS: dict[str, Callable[[Lab], Any]] = {
+    "sampling_explorer": lambda lab: widgets.sampling_explorer(),
+    "request_playground": lambda lab: widgets.request_playground(lab, "deepseek"),
+    "stream_scope": lambda lab: widgets.stream_scope(lab, "deepseek", max_tokens=60),
+    "token_lens": lambda lab: widgets.token_lens(lab),
+    "config_bench": lambda lab: widgets.config_bench(lab, endpoint="DeepSeek"),
+    "compare_board": lambda lab: widgets.compare_board(lab, ["deepseek"], max_tokens=60),
+    "error_lab": lambda lab: widgets.error_lab(lab, "deepseek"),
+}
+SENDS = ("request_playground", "stream_scope", "config_bench", "compare_board", "error_lab")
+
+
+def shown(board: Any) -> str:
+    """What a person reads on a board."""
+    return "".join(each.value for each in inside(board.box) if type(each).__name__ == "HTML")
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Lab:
+    """A lab whose server has stopped."""
     other = Lab(day="2026-11-19", pace="quick")
-    board = widgets.request_playground(other, "lab")
     other._server.stop()
-    assert "Nobody answers" in board.send().problem
-    assert "Nobody answers" in board.status.value
+    return other
+
+
+@pytest.mark.parametrize("name", SENDS)
+def test_a_stopped_server_is_told_in_a_sentence(stopped: Lab, name: str) -> None:
+    board = BOARDS[name](stopped)
+    if name == "error_lab":
+        board.mend()
+    assert "Nobody answers" not in shown(board)
+    board.send()
+    assert "Nobody answers" in shown(board)
+    assert "Nobody answers" in board.summary() or board.diagnosis.first.id == "refused"
     assert not board._send.disabled
+    assert board._halt.disabled
+
+
+@pytest.mark.parametrize("name", SENDS)
+def test_a_provider_that_falls_silent_is_told_in_a_sentence(
+    lab: Lab, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a live one does that times out: the client waits, and gives up."""
+    board = BOARDS[name](lab)
+    monkeypatch.setattr("labkit.session.TIMEOUT_S", 1.0)
+    with lab.fault("deepseek", "slow_first_byte", seconds=60):
+        if name == "error_lab":
+            board.fault = "slow_first_byte"
+            monkeypatch.setitem(PATIENCE_S, "slow_first_byte", 1.0)
+            board.send()
+        elif name == "config_bench":
+            board.send()
+        else:
+            board.send(timeout_s=1.0)
+    assert "sent nothing for" in shown(board)
+    assert "given up" in board.summary() or name == "error_lab"
+    assert not board._send.disabled
+    assert lab.faults() == []
 
 
 # --- the stream scope ------------------------------------------------------------------------------------------------
@@ -799,8 +851,29 @@ def test_a_key_that_stands_in_a_file_is_shown_nowhere(lab: Lab, tmp_path: Path) 
     bench = widgets.config_bench(lab, str(path))
     assert secret not in bench.text
     bench.text = ENDPOINT.replace("${DEEPSEEK_API_KEY}", secret)
-    for shown in (str(bench.html()), bench.summary(), bench._request.value, bench.status.value):
+    for shown in (bench.text, str(bench.html()), bench.summary(), bench._request.value, bench.status.value):
         assert secret not in shown
+    assert "${YOUR_KEY}" in bench.text
+    assert "It was taken out" in bench.status.value
+    bench.text = ENDPOINT
+    assert bench.text == ENDPOINT
+    assert "taken out" not in bench.status.value
+
+
+@pytest.mark.parametrize("name", sorted(BOARDS))
+def test_a_key_that_is_typed_into_any_field_stays_in_none(lab: Lab, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Widgets are saved with their notebook, as they stand."""
+    secret = "canary-" + "q7Zk" * 8
+    monkeypatch.setenv("DEEPSEEK_API_KEY", secret)
+    board = BOARDS[name](lab)
+    fields = [each for each in inside(board.box) if type(each).__name__ in ("Text", "Textarea")]
+    assert fields
+    for field in fields:
+        field.set_state({"value": f"My key is {secret}."})
+        assert secret[:6] not in field.value
+        assert "It was taken out" in board.status.value
+    saved = "".join(str(each.get_state()) for each in inside(board.box))
+    assert secret[:6] not in saved
 
 
 @pytest.fixture

@@ -176,17 +176,61 @@ def test_many_texts_are_written_while_the_sliders_stay_alive(explorer: Bench) ->
     explorer.assert_well_shown("many")
 
 
-def test_a_kernel_that_has_ended_is_told_in_a_sentence(lab: OpenLab, browser: Any, shots: Path) -> None:
-    bench = Bench(lab, browser, shots, "ended", "widgets.sampling_explorer()", "print(w.numbers())")
+# --- when nobody answers any more ------------------------------------------------------------------------------------
+
+TWO = "widgets.temperature([2.0, 1.0] + [0.0] * 4094, lm.load().tokenizer)"
+ENDED, LOST = "The kernel behind this widget has ended", "The connection to Jupyter is lost"
+
+
+def assert_told(page: Any, sentence: str, times: int) -> None:
+    """So many widgets on the page say this; of the other sentence nothing is seen."""
+    other = ENDED if sentence == LOST else LOST
+    wait_for(sentence, lambda: page.locator(f"text={sentence} >> visible=true").count() == times, 240)
+    assert page.locator(f"text={other} >> visible=true").count() == 0
+
+
+def test_a_kernel_that_is_killed_is_told_in_a_sentence_then_and_when_the_notebook_is_opened_again(
+    lab: OpenLab, browser: Any, shots: Path
+) -> None:
+    make = f"widgets.request_playground(lab, 'openai')\nfrom labkit import lm\nknob = {TWO}"
+    bench = Bench(lab, browser, shots, "ended", make, "knob")
+    page = bench.page
     try:
-        sentence = bench.board.get_by_text("The kernel behind this widget has ended").first
-        assert not sentence.is_visible()
+        assert page.locator(f"text={ENDED} >> visible=true").count() == 0
+        assert page.locator(f"text={LOST} >> visible=true").count() == 0
+        bench.desk.save()
+        psutil.Process(bench.kernel("__import__('os').getpid()")).kill()
+        page.locator(".jp-Dialog", has_text="appears to have died").locator(".jp-mod-accept").click()
+        assert_told(page, ENDED, 2)
+        bench.shoot("killed")
+        bench.until("another kernel", lambda: lab.kernel(bench.file)["execution_state"] == "idle")
+        assert_told(page, ENDED, 2)
+        page.reload()
+        bench.desk.scroll_to(BOARD)
+        assert_told(page, ENDED, 2)
+        assert bench.board.get_by_label("provider").input_value() == "openai"  # as it was saved
+        assert page.locator("text=Error displaying widget").count() == 0
+        bench.shoot("opened-again")
         bench.desk.menu("Kernel", "Shut Down Kernel")
-        wait_for("the sentence", sentence.is_visible)
-        bench.shoot("dead")
+        wait_for("no kernel", lambda: lab.kernel(bench.file) is None)
+        assert_told(page, ENDED, 2)
         bench.assert_no_error()
     finally:
         bench.close()
+
+
+def test_when_jupyter_itself_has_stopped_the_widget_says_so(tmp_path: Path, browser: Any, shots: Path) -> None:
+    lab = OpenLab(tmp_path)
+    bench = None
+    try:
+        bench = Bench(lab, browser, shots, "lost", "widgets.sampling_explorer()", "print(w.numbers())")
+        lab.stop()
+        assert_told(bench.page, LOST, 1)
+        bench.shoot("server")
+    finally:
+        if bench is not None:
+            bench.close()
+        lab.stop()
 
 
 # --- the request playground ------------------------------------------------------------------------------------------

@@ -270,7 +270,14 @@ def test_nothing_but_core_widgets_and_no_output_widget(knob: Any) -> None:
         return [widget, *(each for child in getattr(widget, "children", ()) for each in inside(child))]
 
     names = [type(each).__name__ for each in inside(knob.box)]
-    assert names == ["VBox", "HBox", "FloatSlider", "BoundedFloatText", "HTML"]
+    assert names == [
+        "VBox",
+        "HTML",
+        "HBox",
+        "FloatSlider",
+        "BoundedFloatText",
+        "HTML",
+    ]  # the first tells of a lost kernel
     assert {type(each).__module__.split(".")[0] for each in inside(knob.box)} == {"ipywidgets"}
 
 

@@ -16,15 +16,10 @@ from labkit.errors import LabError
 from labkit.keys import scrub
 from labkit.view.html import TONES, Html, escape
 from labkit.widgets.beside import Run
-from labkit.widgets.panel import NumberControl
+from labkit.widgets.panel import NumberControl, gone
 
 # What JupyterLab's own variables are where there is none of them (VS Code, a page by nbconvert).
 _LINE = "var(--jp-border-color2, #8c8c8c66)"
-# JupyterLab marks widgets as disconnected when a kernel is restarted; otherwise its own sign in the toolbar tells.
-_WITHOUT_KERNEL = ", ".join(
-    f".jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status='{status}']) .lab-board .lab-gone"
-    for status in ("unknown", "dead", "terminating", "autorestarting")
-)
 STYLE = f"""<style>
 .lab-board {{ max-width: 1120px; padding: 0; container-type: inline-size; overflow: visible; }}
 .lab-board .lab-row {{ flex-flow: row wrap; align-items: center; gap: 4px 10px; overflow: visible; }}
@@ -65,12 +60,11 @@ STYLE = f"""<style>
   .lab-board .lab-main, .lab-board .lab-form {{ flex: 1 1 100%; }}
 }}
 .lab-board .widget-textarea textarea, .lab-board .lab-mono textarea {{ font-family: monospace; font-size: 12px; }}
-.lab-board .lab-gone {{ display: none; }}
-.lab-board .jupyter-widgets-disconnected .lab-gone, .jupyter-widgets-disconnected .lab-gone,
-{_WITHOUT_KERNEL} {{ display: block; }}
-.lab-board.jupyter-widgets-disconnected::before, .lab-board .jupyter-widgets-disconnected::before {{ content: none; }}
 </style>"""
-GONE = "The kernel behind this widget has ended: its controls do nothing any more. Run the cell again."
+
+
+FIELDS = (ipywidgets.Text, ipywidgets.Textarea)
+HIDDEN = "There was a key in this field. It was taken out, for a notebook is saved with what stands in its fields."
 
 
 def knob(label: str, value: float, *, minimum: float, maximum: float, step: float, hint: str = "") -> NumberControl:
@@ -131,6 +125,12 @@ def told(sentence: str, tone: str = "info") -> Html:
     )
 
 
+def _fields(widget: Any) -> list[Any]:
+    """The fields for text in a widget and below."""
+    below = [each for child in getattr(widget, "children", ()) for each in _fields(child)]
+    return [widget, *below] if isinstance(widget, FIELDS) else below
+
+
 def sentence_of(error: BaseException) -> str:
     """An exception as a sentence: the lab's own as it is, any other by its kind and text."""
     if isinstance(error, LabError):
@@ -144,14 +144,20 @@ class Board(ABC):
 
     def __init__(self) -> None:
         self.status = ipywidgets.HTML()
-        self._style = ipywidgets.HTML(f"{STYLE}<div class='lab-gone' role='status'>{told(GONE, 'bad')}</div>")
+        self._style = gone(STYLE)
         self.box: Any = ipywidgets.VBox()
         self.run: Run | None = None
+        self._watched: set[str] = set()
+        self._hid = False
 
     def build(self, *children: Any) -> None:
-        """Put the parts together; the status line comes last but where it was placed already."""
+        """Put the parts together, and let no key stay in a field."""
         self.box = ipywidgets.VBox([self._style, *children])
         self.box.add_class("lab-board")
+        self.box.add_class("lab-live")
+        for each in _fields(self.box):
+            if each.model_id not in self._watched:
+                self.on(each, lambda: None)
 
     @abstractmethod
     def summary(self) -> str:
@@ -177,9 +183,29 @@ class Board(ABC):
         return guarded
 
     def on(self, widget: Any, action: Callable[[], None], name: str = "value") -> None:
-        """Call `action` when the widget's value changes."""
+        """Call `action` when the widget's value changes. A key in a field is hidden first: fields are saved."""
         guarded = self.guard(action)
-        widget.observe(lambda _: guarded(), name)
+        if isinstance(widget, FIELDS) and widget.model_id not in self._watched:
+            self._watched.add(widget.model_id)
+            widget.observe(self._hide, "value")
+
+        def moved(_: object) -> None:
+            guarded()
+            if self._hid:
+                self._hid = False
+                self.say(HIDDEN, "warn")
+
+        widget.observe(moved, name)
+
+    def clean(self, text: str) -> str:
+        """A field's text without the keys that are known."""
+        return scrub(text)
+
+    def _hide(self, change: Any) -> None:
+        clean = self.clean(change["new"])
+        if clean != change["new"]:
+            change["owner"].value = clean  # whatever follows the field is told of this alone
+            self._hid = True
 
     def press(self, text: str, action: Callable[[], None], **options: Any) -> ipywidgets.Button:
         """A guarded `button`."""

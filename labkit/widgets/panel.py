@@ -15,6 +15,44 @@ from typing import Any, Protocol
 import ipywidgets
 
 from labkit.errors import ParameterError
+from labkit.view.html import TONES
+
+# Seen when nobody answers any more, by style alone: ipywidgets marks what has lost its kernel (ended, started anew, or
+# a saved notebook opened without one); of a kernel that was shut down or lost only the notebook's toolbar tells.
+GONE = (
+    "The kernel behind this widget has ended: its controls do nothing any more. "
+    "Run the notebook again from the top (Run, Run All Cells)."
+)
+LOST = (
+    "The connection to Jupyter is lost, and nobody answers this widget. "
+    "See whether lab.py still runs in its terminal; else start it and open the notebook again."
+)
+
+
+def _toolbar(*states: str) -> str:
+    """The notebooks whose toolbar shows one of these states of the kernel, as a selector."""
+    signs = ", ".join(f".jp-Notebook-ExecutionIndicator[data-status='{state}']" for state in states)
+    return f".jp-NotebookPanel:has({signs})"
+
+
+_STYLE = f"""<style>
+.lab-gone, .lab-lost {{ display: none; border-left: 4px solid {TONES["bad"]}; padding: 1px 0 1px 10px; margin: 4px 0;
+  font-size: 13px; line-height: 1.4; overflow-wrap: break-word; white-space: normal; }}
+.jupyter-widgets-disconnected .lab-gone,
+{_toolbar("unknown", "dead", "terminating", "autorestarting")} .lab-gone,
+{_toolbar("connecting", "disconnected")} .lab-lost {{ display: block; }}
+{_toolbar("connecting", "disconnected")} .lab-gone {{ display: none; }}
+.lab-live.jupyter-widgets-disconnected::before, .lab-live .jupyter-widgets-disconnected::before {{ content: none; }}
+</style>"""
+
+
+def gone(style: str = "") -> ipywidgets.HTML:
+    """A sentence that shows once nobody answers the widget any more. style: what else goes into the page with it.
+
+    The widget around it has the class lab-live.
+    """
+    told = f"<div class='lab-gone' role='status'>{GONE}</div><div class='lab-lost' role='status'>{LOST}</div>"
+    return ipywidgets.HTML(f"{_STYLE}{style}{told}")
 
 
 class Picture(Protocol):
@@ -93,7 +131,8 @@ class Panel(ABC):
     def __init__(self, controls: Sequence[NumberControl]) -> None:
         self.controls = list(controls)
         self.screen = ipywidgets.HTML()
-        self.box = ipywidgets.VBox([*(control.box for control in self.controls), self.screen])
+        self.box = ipywidgets.VBox([gone(), *(control.box for control in self.controls), self.screen])
+        self.box.add_class("lab-live")
         for control in self.controls:
             control.slider.observe(self._draw, "value")
         self._draw()
