@@ -19,14 +19,12 @@ from labkit.errors import ParameterError, ServerError, StorageError
 FIRST_PORT = 8888
 HOST = "127.0.0.1"
 
-# Defaults of the lab: nothing is asked about or fetched, long code lines wrap in a narrow window, and widgets are saved
-# with their notebook: opened again, it shows them as they were, where else stands "Error displaying widget". Source:
-# the plugins' schemas in JupyterLab 4.6 (schemas/@jupyterlab/apputils-extension/notification.json and
-# schemas/@jupyterlab/notebook-extension/tracker.json) and in jupyterlab-widgets 3 (plugin.json).
+# Defaults of the lab: nothing is asked about or fetched, and long code lines wrap in a narrow window. Source: the
+# plugins' schemas in JupyterLab 4.6 (schemas/@jupyterlab/apputils-extension/notification.json and
+# schemas/@jupyterlab/notebook-extension/tracker.json).
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineNumbers": False, "lineWrap": True}},
-    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
 
 

@@ -102,12 +102,11 @@ class ConfigBench(AskingBoard):
 
     def html(self) -> Html:
         view = self.view
+        text = view.text
+        for secret in _secrets(text):
+            text = text.replace(secret, "${YOUR_KEY}")
         return join(
-            [
-                card(view.name or "no endpoint", pre(self.clean(view.text)), "info"),
-                Html(view._repr_html_()),
-                self._answer_html(),
-            ]
+            [card(view.name or "no endpoint", pre(text), "info"), Html(view._repr_html_()), self._answer_html()]
         )
 
     # set from code ----------------------------------------------------------------------------------------------
@@ -153,12 +152,6 @@ class ConfigBench(AskingBoard):
         if self.call is None:
             raise ParameterError(self.view.problem or "nothing can be sent", where="send")
         return self.call
-
-    def clean(self, text: str) -> str:
-        """A field's text without the keys that are known, nor what stands in YAML where a key does."""
-        for secret in _secrets(text):
-            text = text.replace(secret, "${YOUR_KEY}")
-        return super().clean(text)
 
     # moved by hand ----------------------------------------------------------------------------------------------
 

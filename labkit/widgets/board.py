@@ -63,10 +63,6 @@ STYLE = f"""<style>
 </style>"""
 
 
-FIELDS = (ipywidgets.Text, ipywidgets.Textarea)
-HIDDEN = "There was a key in this field. It was taken out, for a notebook is saved with what stands in its fields."
-
-
 def knob(label: str, value: float, *, minimum: float, maximum: float, step: float, hint: str = "") -> NumberControl:
     """A `NumberControl` with its name and number above and its slider below, for a column of them."""
     control = NumberControl(label, value, minimum=minimum, maximum=maximum, step=step)
@@ -125,12 +121,6 @@ def told(sentence: str, tone: str = "info") -> Html:
     )
 
 
-def _fields(widget: Any) -> list[Any]:
-    """The fields for text in a widget and below."""
-    below = [each for child in getattr(widget, "children", ()) for each in _fields(child)]
-    return [widget, *below] if isinstance(widget, FIELDS) else below
-
-
 def sentence_of(error: BaseException) -> str:
     """An exception as a sentence: the lab's own as it is, any other by its kind and text."""
     if isinstance(error, LabError):
@@ -147,17 +137,12 @@ class Board(ABC):
         self._style = gone(STYLE)
         self.box: Any = ipywidgets.VBox()
         self.run: Run | None = None
-        self._watched: set[str] = set()
-        self._hid = False
 
     def build(self, *children: Any) -> None:
-        """Put the parts together, and let no key stay in a field."""
+        """Put the parts together; the status line comes last but where it was placed already."""
         self.box = ipywidgets.VBox([self._style, *children])
         self.box.add_class("lab-board")
         self.box.add_class("lab-live")
-        for each in _fields(self.box):
-            if each.model_id not in self._watched:
-                self.on(each, lambda: None)
 
     @abstractmethod
     def summary(self) -> str:
@@ -183,29 +168,9 @@ class Board(ABC):
         return guarded
 
     def on(self, widget: Any, action: Callable[[], None], name: str = "value") -> None:
-        """Call `action` when the widget's value changes. A key in a field is hidden first: fields are saved."""
+        """Call `action` when the widget's value changes."""
         guarded = self.guard(action)
-        if isinstance(widget, FIELDS) and widget.model_id not in self._watched:
-            self._watched.add(widget.model_id)
-            widget.observe(self._hide, "value")
-
-        def moved(_: object) -> None:
-            guarded()
-            if self._hid:
-                self._hid = False
-                self.say(HIDDEN, "warn")
-
-        widget.observe(moved, name)
-
-    def clean(self, text: str) -> str:
-        """A field's text without the keys that are known."""
-        return scrub(text)
-
-    def _hide(self, change: Any) -> None:
-        clean = self.clean(change["new"])
-        if clean != change["new"]:
-            change["owner"].value = clean  # whatever follows the field is told of this alone
-            self._hid = True
+        widget.observe(lambda _: guarded(), name)
 
     def press(self, text: str, action: Callable[[], None], **options: Any) -> ipywidgets.Button:
         """A guarded `button`."""
