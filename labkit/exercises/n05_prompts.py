@@ -45,7 +45,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
             "from. Nothing compares the two.",
             "b": "The form is enforced while the answer is written, token by token. Inside the quotes nearly every "
             "token may come, and there the model is as right or wrong as without a schema.",
-            "c": "That is json_object. A schema names keys and types as well.",
+            "c": "That is json_object. A schema names the keys and their types as well, and no other key can come.",
             "d": "So it would be with a sentence in the prompt. Where this field is honoured, the server rules out "
             "every token that breaks the form: it needs no good will.",
         },
@@ -286,10 +286,9 @@ PROBLEMS = Exercise(
     minutes=8,
     level="faded",
     prompt="""
-A model that is to correct its answer should hear of all faults at once. `problems` returns a list of them, empty for a
-sound answer: `["not a JSON object"]` alone when the text as a whole is none; else, in the order of `WANTED`,
-`"age: missing"` or `"age: wrong type"`; and after these, in the order of the answer, `"job: unknown"` for each key that
-nobody asked for. `True` is no age.
+`problems` returns a list of all faults of an answer, empty for a sound one: `["not a JSON object"]` alone when the text
+as a whole is none; else, in the order of `WANTED`, `"age: missing"` or `"age: wrong type"`; and after these, in the
+order of the answer, `"job: unknown"` for each key that nobody asked for. `True` is no age.
 """,
     given="import json",
     blank="""
