@@ -132,6 +132,23 @@ def sent_no_json(reading: Reading, _: Facts | None) -> str:
     return "" if isinstance(sent, dict) else f"what was sent is JSON, but a {type(sent).__name__}, not an object"
 
 
+def sent_as_form(reading: Reading, _: Facts | None) -> str:
+    if reading.exchange is None or reading.exchange.request.body in (None, b""):
+        return ""
+    kind = reading.exchange.request.headers.get("content-type").partition(";")[0].strip().lower()
+    if not kind or "json" in kind or kind.startswith("multipart/"):
+        return ""
+    return f"the request's content-type is {kind}, not application/json"
+
+
+def not_post(reading: Reading, _: Facts | None) -> str:
+    return f"the method is {reading.method}" if reading.method != "POST" else ""
+
+
+def posted_chat(reading: Reading, _: Facts | None) -> str:
+    return "POST is right for a chat, so nothing that takes one is there" if reading.method == "POST" else ""
+
+
 def lacks_model_or_messages(reading: Reading, facts: Facts | None) -> str:
     if reading.exchange is None or not reading.asked or not _is_chat(reading):
         return ""
@@ -341,6 +358,9 @@ SIGNS: dict[str, Sign] = {
             only_not_found,
             foreign_key,
             no_key_sent,
+            sent_as_form,
+            not_post,
+            posted_chat,
             header_without_scheme,
             sent_no_json,
         ),
