@@ -205,7 +205,7 @@ def test_a_kernel_that_is_killed_or_shut_down_is_told_in_a_sentence(lab: OpenLab
         bench.desk.menu("Kernel", "Shut Down Kernel")
         wait_for("no kernel", lambda: lab.kernel(bench.file) is None)
         assert_told(page, ENDED, 2)
-        bench.assert_no_error()
+        assert [e for e in bench.desk.errors if "Canceled future" not in e] == []  # what JupyterLab asked the dead kernel
     finally:
         bench.close()
 
