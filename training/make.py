@@ -43,10 +43,11 @@ RUNS = {
     "base-1": Run("base", documents=340_000, seed=1, steps=2000, decay_from=2000),
     "base-2": Run("base", documents=340_000, seed=2, steps=2000, decay_from=2000, start="base-1", **LOWER),
     "base-3": Run("drilled", documents=340_000, seed=3, steps=1500, decay_from=1500, start="base-2", **LOWER),
-    "lab-chat": Run("chat", documents=200_000, seed=11, steps=3000, decay_from=0, start="base-2", **LOWER),
-    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1800, decay_from=0, start="base-3", **LOWER),
-    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1800, decay_from=0, start="base-3", **LOWER),
-    "lab-mini": Run("chat", documents=340_000, seed=14, steps=5400, decay_from=2700, shape="mini"),
+    "base-4": Run("slow", documents=340_000, seed=4, steps=2750, decay_from=2750, start="base-3", **LOWER),
+    "lab-chat": Run("chat", documents=240_000, seed=11, steps=3250, decay_from=0, start="base-4", **LOWER),
+    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1250, decay_from=0, start="base-4", **LOWER),
+    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1250, decay_from=0, start="base-4", **LOWER),
+    "lab-mini": Run("chat", documents=240_000, seed=11, steps=4000, decay_from=1500, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
 

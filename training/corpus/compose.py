@@ -71,17 +71,57 @@ STYLED = (
     "word_problems",
     "naming",
 )
+SLOW: dict[str, float] = {
+    "naming": 4,
+    "names": 3,
+    "taglines": 2,
+    "stories": 5,
+    "haiku": 1.5,
+    "jokes": 1,
+    "picks": 2,
+    "greetings": 3,
+    "recall": 10,
+    "unknown": 6,
+    "capitals": 4,
+    "countries": 3,
+    "facts": 4,
+    "opposites": 2,
+    "translation": 9,
+    "http": 3.5,
+    "concepts": 5,
+    "arithmetic": 26,
+    "word_problems": 14,
+    "comparison": 7,
+    "sentiment": 10,
+    "spam": 2,
+    "extraction": 16,
+    "titles": 12,
+    "summaries": 9,
+    "context": 16,
+    "code": 10,
+    "tools": 10,
+    "patterns": 14,
+    "echo": 9,
+    "rules": 5,
+    "persona": 2,
+    "follow_ups": 5,
+    "logic": 7,
+    "completions": 4,
+}
+"""More of what is learnt slowly (to copy, to reckon, to read a text), less of what is soon known by heart."""
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
     "drilled": {},
-    "chat": {},
+    "slow": SLOW,
+    "chat": SLOW,
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "drilled": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = 0.15  # of the documents of the mix "drilled"
+DRILLS = {"drilled": 0.15, "slow": 0.2}
+"""The share of documents that are drills."""
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -178,7 +218,7 @@ FOLLOWING = (
 
 def document(draw: Draw) -> Chat | Raw:
     """One conversation or raw text, as the corpus has it."""
-    if draw.mix == "drilled" and draw.chance(DRILLS):
+    if draw.mix in DRILLS and draw.chance(DRILLS[draw.mix]):
         return drills.drill(draw)
     made = exchange(draw)
     if isinstance(made, Raw):
