@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,20 @@ def test_a_good_answer_is_fine() -> None:
     assert found.fine
     assert not found.causes
     assert "Nothing is wrong" in str(found)
+
+
+def test_a_fix_shows_its_code_and_what_the_server_said_stays_as_it_was() -> None:
+    body = {"error": {"message": "Rate limit of `model` [reached](https://example.com/limits)"}}
+    found = found_for({"status": 429, "body": body})
+    assert found.first is not None
+    changed = replace(found.first, fix="Send `n` <b> once.", confirm="See `x-lab-note`.", note="`n` [so](https://x.y)")
+    found.causes = (changed, *found.causes[1:])
+    card = found._repr_html_()
+    assert "Send <code>n</code> &lt;b&gt; once." in card
+    assert "See <code>x-lab-note</code>." in card
+    assert "`n` [so](https://x.y)" in card
+    assert "Rate limit of `model` [reached](https://example.com/limits)" in card
+    assert "Send `n` <b> once." in str(found)
 
 
 def test_markup_in_an_error_stays_inert() -> None:

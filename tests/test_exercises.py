@@ -409,6 +409,23 @@ def test_the_smallest_failing_input_comes_first_and_both_sides_are_shown(world: 
     assert html.index("<th") < html.index("Expected") < html.index("Got") < html.index("[0, 0, 0]")
 
 
+def test_a_card_shows_code_and_links_of_the_labs_text_and_nothing_of_an_answers(world: World) -> None:
+    prompt = "Double `numbers` <script>alert(1)</script>, as in [the list](https://example.com/x). A ` alone."
+    wrong = Misconception("def double(numbers):\n    return '`mine` [x](https://y.example)'", "Give a `list` <b>.")
+    ex = replace(SMALL, prompt=prompt, hints=("Think of `len`.", "No ` more."), misconceptions=(wrong,))
+    task = Checker(ex, lambda: world)
+    html = task._repr_html_()
+    assert "Double <code>numbers</code> &lt;script&gt;alert(1)&lt;/script&gt;, as in <a href=" in html
+    assert "A ` alone." in html
+    assert prompt in str(task)
+    assert "Think of <code>len</code>." in task.hint()._repr_html_()
+    assert "No ` more." in task.hint()._repr_html_()
+    result = check(wrong.source, world, ex)
+    assert "Give a <code>list</code> &lt;b&gt;." in result._repr_html_()
+    assert "Give a `list` <b>." in str(result)
+    assert "`mine` [x](https://y.example)" in result._repr_html_()
+
+
 def test_an_answer_may_spoil_what_it_is_given(world: World) -> None:
     assert (
         check(

@@ -210,6 +210,67 @@ def test_the_order_of_messages(call: Caller) -> None:
     assert call.post("mistral", {**call.body("mistral", max_tokens=1), "messages": last}).status_code == 200
 
 
+PREFIX = "The capital of "
+
+
+def begun(**fields: Any) -> dict[str, Any]:
+    return {"messages": [*ASK, {"role": "assistant", "content": PREFIX, **fields}]}
+
+
+def test_an_answer_goes_on_from_a_prefix_and_has_it_in_front(call: Caller) -> None:
+    # https://docs.mistral.ai/guides/prefix/ cuts the prefix off itself: content[len(prefix):]
+    answer = call.chat("mistral", max_tokens=3, temperature=0, **begun(prefix=True))
+    content = answer["choices"][0]["message"]["content"]
+    assert content.startswith(PREFIX)
+    assert len(content) > len(PREFIX)
+    assert answer["usage"]["completion_tokens"] <= 3  # the prefix is counted with the prompt
+    asked = call.chat("mistral", max_tokens=3, temperature=0)
+    assert answer["usage"]["prompt_tokens"] > asked["usage"]["prompt_tokens"]
+
+
+def test_what_follows_a_prefix_is_what_the_model_says_after_that_text(call: Caller) -> None:
+    # Anthropic's older models take the same beginning without a flag, and do not repeat it
+    model = call.server.facts["anthropic"].model("sampling").id
+    headers = {"x-api-key": call.server.facts["anthropic"].key.local, "anthropic-version": "2023-06-01"}
+    said = [*ASK, {"role": "assistant", "content": PREFIX.strip()}]
+    body = {"model": model, "max_tokens": 12, "temperature": 0, "messages": said}
+    other = call.post("anthropic", body, path="/v1/messages", headers=headers).json()["content"][0]["text"]
+    mine = call.chat("mistral", max_tokens=12, temperature=0, messages=said[:-1] + [{**said[-1], "prefix": True}])
+    assert mine["choices"][0]["message"]["content"] == PREFIX.strip() + other
+
+
+def test_a_stream_brings_the_prefix_first_in_one_piece(call: Caller) -> None:
+    # https://github.com/vercel/ai/pull/3256: clients take the repeated text out of streams too
+    *chunks, _ = call.stream("mistral", max_tokens=3, temperature=0, n=2, **begun(prefix=True))
+    for index in (0, 1):
+        deltas = [c["choices"][0]["delta"]["content"] for c in chunks if c["choices"][0]["index"] == index]
+        assert deltas[:2] == ["", PREFIX]
+        assert "".join(deltas[2:])
+    whole = call.chat("mistral", max_tokens=3, temperature=0, n=2, **begun(prefix=True))
+    assert "".join(deltas) == whole["choices"][1]["message"]["content"]
+
+
+@pytest.mark.parametrize("prefix", [False, None])
+def test_without_the_flag_a_last_word_of_the_assistant_is_refused(call: Caller, prefix: bool | None) -> None:
+    response = call.post("mistral", call.body("mistral", **begun(prefix=prefix)))
+    assert flat(response, 400)["message"].startswith("Expected last role User or Tool")
+
+
+def test_a_prefix_in_the_middle_continues_nothing(call: Caller) -> None:
+    turns = [*begun(prefix=True)["messages"], *ASK]
+    answer = call.chat("mistral", max_tokens=3, messages=turns)
+    assert not answer["choices"][0]["message"]["content"].startswith(PREFIX)
+
+
+def test_where_the_facts_end_a_note_says_what_the_lab_does_with_a_prefix(call: Caller) -> None:
+    form = {"response_format": {"type": "json_object"}}
+    for fields, words in (({"reasoning_effort": "high"}, "while it reasons"), (form, "beside a response_format")):
+        response = call.post("mistral", call.body("mistral", max_tokens=9, **fields, **begun(prefix=True)))
+        assert response.status_code == 200, response.text
+        assert words in response.headers["x-lab-note"]
+        assert response.json()["choices"][0]["message"]["content"].startswith(PREFIX)
+
+
 def test_an_unknown_model_is_a_400_with_a_code(call: Caller) -> None:
     # https://github.com/tmc/langchaingo/issues/1233
     for model in ("mistral-1", "mistral-small-2506"):
@@ -296,6 +357,15 @@ def test_the_sdk_streams(client: Mistral) -> None:
     assert "".join(str(chunk.choices[0].delta.content or "") for chunk in chunks)
     assert [chunk.choices[0].finish_reason for chunk in chunks][-1] in ("stop", "length")
     assert [bool(chunk.usage) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_the_sdk_gives_a_prefix_and_takes_it_off_again(client: Mistral) -> None:
+    turns: Any = begun(prefix=True)["messages"]
+    answer = client.chat.complete(model="mistral-small-latest", messages=turns, max_tokens=5)
+    assert answer.choices[0].message is not None
+    content = str(answer.choices[0].message.content)
+    assert content.startswith(PREFIX)
+    assert content[len(PREFIX) :]
 
 
 def test_the_sdk_reads_reasoning(client: Mistral) -> None:

@@ -22,7 +22,7 @@ from labkit import curl, show
 from labkit.errors import LabError, ParameterError
 from labkit.view import log_html
 from labkit.view.bodies import LINE, html_body, plain_body, pretty
-from labkit.view.html import Html, badge, card, details, escape, folded, join, pre, table, visible
+from labkit.view.html import Html, badge, card, details, escape, folded, join, marked, pre, table, visible
 from labkit.wire import Exchange
 from labkit.wire.log import seconds
 
@@ -111,6 +111,72 @@ def test_what_acts_unseen_is_shown_and_what_belongs_to_the_script_stays() -> Non
     assert visible("line\r\nnext\rover\tx") == "line\nnext␍over\tx"
     assert visible(AWKWARD["emoji"]) == AWKWARD["emoji"]
     assert visible("می\u200cخواهم") == "می\u200cخواهم"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("give `max_tokens` a <value>", "give <code>max_tokens</code> a &lt;value&gt;"),
+        ("`<b>` & `x`", "<code>&lt;b&gt;</code> &amp; <code>x</code>"),
+        ("`twice` and an odd ` backtick", "<code>twice</code> and an odd ` backtick"),
+        ("a code `over\ntwo` lines", "a code `over\ntwo` lines"),
+        ("`[no](https://x.example)`", "<code>[no](https://x.example)</code>"),
+        ("**bold**, *slanted*, # head", "**bold**, *slanted*, # head"),
+        ("choices[0](a.b), [0](1), [0] and (2)", "choices[0](a.b), [0](1), [0] and (2)"),
+        ("<script>alert(`1`)</script>", "&lt;script&gt;alert(<code>1</code>)&lt;/script&gt;"),
+    ],
+)
+def test_a_sentence_of_the_lab_shows_its_code_and_nothing_else_of_markdown(text: str, seen: str) -> None:
+    assert marked(text) == seen
+
+
+@pytest.mark.parametrize(
+    ("address", "href"),
+    [
+        ("https://example.com/a?b=1&c=2#d", "https://example.com/a?b=1&amp;c=2#d"),
+        ("04-sampling.ipynb", "04-sampling.ipynb"),
+        ("../docs/errors.md#limits", "../docs/errors.md#limits"),
+    ],
+)
+def test_a_sentence_of_the_lab_links_to_https_and_to_what_lies_beside_it(address: str, href: str) -> None:
+    link = f'<a href="{href}" target="_blank" rel="noopener">the <code>list</code></a>'
+    assert marked(f"See [the `list`]({address}).") == f"See {link}."
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "javascript:alert%281%29",
+        "JavaScript:void",
+        "java\tscript:x",
+        "data:text/html,x",
+        "http://example.com",
+        "//example.com/x",
+        "/root/x",
+        "\\\\example.com",
+        "vbscript:x",
+        "https:x",
+        'https://example.com/"onclick=',
+    ],
+)
+def test_a_link_to_anywhere_else_stays_text(address: str) -> None:
+    made = marked(f"[here]({address})")
+    seen = Seen(made)
+    if '"' in address:  # a quotation mark is escaped, and so cannot leave the attribute it stands in
+        assert seen.attributes <= {"href", "target", "rel"}
+    else:
+        assert seen.tags == set()
+        assert seen.text == visible(f"[here]({address})")
+
+
+@given(text=st.text(alphabet="`[]()<>&\"' \nahtps:/.j", max_size=60))
+def test_no_sentence_makes_other_markup_than_code_and_safe_links(text: str) -> None:
+    made = marked(text)
+    assert Seen(made).tags <= {"code", "a"}
+    assert Seen(made).attributes <= {"href", "target", "rel"}
+    for address in re.findall(r'href="([^"]*)"', made):
+        assert address.startswith("https://") or not re.match(r"[/\\\\]|[^/?#]*:", address)
 
 
 def test_markup_made_here_is_not_escaped_again_and_text_is() -> None:

@@ -10,7 +10,7 @@ from labkit.diagnosis.hints import HINTS
 from labkit.diagnosis.reading import Reading, read
 from labkit.diagnosis.rules import rules
 from labkit.keys import scrub
-from labkit.view.html import Html, badge, card, join, note, table, visible
+from labkit.view.html import Html, badge, card, join, marked, note, table, visible
 
 if TYPE_CHECKING:
     from labkit.config import Config
@@ -112,8 +112,8 @@ class Diagnosis:
             tone = next(tone for points, _, tone in SURE if cause.points >= points)
             rows: list[list[object]] = [["seen", line] for line in cause.evidence]
             rows += [["note", cause.note]] if cause.note else []
-            rows += [["confirm", cause.confirm], ["fix", cause.fix]]
-            yield card(join([badge(cause.sure, tone), f" {cause.cause}"]), table(rows), tone)
+            rows += [["confirm", marked(cause.confirm)], ["fix", marked(cause.fix)]]
+            yield card(join([badge(cause.sure, tone), " ", marked(cause.cause)]), table(rows), tone)
 
 
 def diagnose(source: Any, *, facts: Facts | None = None, config: Config | None = None) -> Diagnosis:

@@ -64,10 +64,10 @@ class Guess:
     def _repr_html_(self) -> str:
         p = self._prediction
         rows = "".join(
-            f"<div><b>{html.escape(letter)}</b> &nbsp;{html.escape(text)}</div>" for letter, text in p.choices.items()
+            f"<div><b>{html.escape(letter)}</b> &nbsp;{html.marked(text)}</div>" for letter, text in p.choices.items()
         )
         return html.card(
-            "Predict", f"<div>{html.escape(p.question)}</div>{rows}<div><i>{html.escape(self._state())}</i></div>"
+            "Predict", f"<div>{html.marked(p.question)}</div>{rows}<div><i>{html.escape(self._state())}</i></div>"
         )
 
 
@@ -125,7 +125,8 @@ class Revealed:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html.card(f"Prediction: {self.verdict}", html.table([[name, text] for name, text in self._lines()]))
+        rows = [[name, text if name == "What happened" else html.marked(text)] for name, text in self._lines()]
+        return html.card(f"Prediction: {self.verdict}", html.table(rows))
 
 
 def predict(id: str, guess: Any, progress: Progress) -> Guess:

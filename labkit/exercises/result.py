@@ -128,7 +128,9 @@ class Result:
 
     def _repr_html_(self) -> str:
         case, body = self.failing, ""
-        rows: list[list[object]] = [[name, _code(text) if name == "Given" else text] for name, text in self._parts()]
+        rows: list[list[object]] = [
+            [name, _code(text) if name == "Given" else html.marked(text)] for name, text in self._parts()
+        ]
         if case and case.outcome == "raised":
             rows.append(["Raised", _code(case.got)])
         if case and case.line:
@@ -141,11 +143,13 @@ class Result:
             about = f": {case.about}" if case.about else ""
             body += html.table([[_code(case.expected), _code(case.got)]], [f"Expected{about}", f"Got{about}"])
         first, *rest = self._words() or [""]
-        if first and (self.message or (case and case.why)):
+        if first and self.message:
+            body += f'<div style="margin: 4px 0; overflow-wrap: break-word">{html.marked(first)}</div>'
+        elif first and case and case.why:  # it may quote what an answer said
             body += f'<div style="margin: 4px 0; overflow-wrap: break-word">{html.escape(first)}</div>'
         elif first:
-            body += html.note(first)
-        body += "".join(html.note(text) for text in rest)
+            body += html.note(html.marked(first))
+        body += "".join(html.note(html.marked(text)) for text in rest)
         if self.printed:
             body += html.note("Your code printed") + html.folded(self.printed.rstrip("\n"), SHOWN_CHARACTERS)
         return scrub(html.card(self._head, body, TONES[self.outcome]))
@@ -156,7 +160,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Words:
-    """A piece of text with a heading: an exercise's task, a hint, a solution. code: source text below it."""
+    """A piece of the lab's own text with a heading: an exercise's task, a hint, a solution. code: source below it."""
 
     head: str
     text: str = ""
@@ -170,7 +174,7 @@ class Words:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        text = html.Html(f'<div style="{html.WRAP}">{html.escape(self.text)}</div>') if self.text else ""
+        text = html.Html(f'<div style="{html.WRAP}">{html.marked(self.text)}</div>') if self.text else ""
         code = html.Html(f'<div style="margin: 6px 0">{html.pre(self.code.strip(chr(10)))}</div>') if self.code else ""
         return html.card(self.head, text + code + "".join(html.note(line) for line in self.after), "info")
 

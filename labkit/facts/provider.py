@@ -273,6 +273,16 @@ class MessageRule(Fact):
         return placed and role in self.roles and not any(message.get(k) == v for k, v in self.unless.items())
 
 
+class Continuing(Fact):
+    """How an answer is made to go on from the assistant's own last message.
+
+    field: of that message, and true.  repeated: whether the answer has the message's text in front.
+    """
+
+    field: str
+    repeated: bool
+
+
 class ApiVersion(Fact):
     """A version of the API that a caller names in a header. removed: fields that it does not take any more.
 
@@ -315,6 +325,7 @@ class Provider(Fact):
     message_fields: dict[str, Names] = {}  # role -> fields its messages may have; a role not named may have any
     unknown_message_field: Treatment | None = None
     message_rules: tuple[MessageRule, ...] = ()
+    continuing: Continuing | None = None
     errors: dict[str, Answer]
     versions: dict[str, ApiVersion] = {}
     response: Response

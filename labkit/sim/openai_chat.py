@@ -118,7 +118,7 @@ def _models(call: Call, name: str) -> Reply:
 
 @dataclass(frozen=True)
 class _Chat:
-    """A request that may be answered."""
+    """A request that may be answered. opening: the answer's beginning, where the last message asks to be continued."""
 
     model: ModelFacts
     host: str | None
@@ -129,6 +129,7 @@ class _Chat:
     form: Form | None
     place: dict[str, int]
     notes: list[str]
+    opening: str = ""
 
 
 def _read(call: Call) -> _Chat:
@@ -158,7 +159,10 @@ def _read(call: Call) -> _Chat:
     )
     if not turns:
         raise refuse(provider, "messages_empty", param="messages", input=messages, **place)
-    thinking = provider.thinks(model, body)
+    opening, thinking = _opening(provider, messages, turns), provider.thinks(model, body)
+    if opening and thinking:
+        notes.append(f"what {provider.label} does with a prefix while it reasons is not known; here it does not reason")
+        thinking = False
     treated = treat(provider, model, body, thinking=thinking, place=place)
     _check_bias(provider, treated, place)
     _check_inside(provider, treated, place)
@@ -179,7 +183,20 @@ def _read(call: Call) -> _Chat:
         notes.append(f"the lab's server gives {MOST_CHOICES} choices at most")
     tool_use = read_tools(provider, treated.honoured, place, thinking=thinking)
     form = read_form(provider, treated.honoured, turns, place)
-    return _Chat(model, host, turns, thinking, treated, tool_use, form, place, notes)
+    if opening and (form or (tool_use.tools and tool_use.tool_choice != "none")):
+        what = "a response_format" if form else "tools"
+        notes.append(
+            f"what {provider.label} makes of a prefix beside {what} is not known; here only what follows obeys"
+        )
+    return _Chat(model, host, turns, thinking, treated, tool_use, form, place, notes, opening)
+
+
+def _opening(provider: Provider, messages: list[Any], turns: list[Message]) -> str:
+    """The text from which the answer is to go on, taken from the turns; '' where none is asked for."""
+    asked = provider.continuing is not None and messages and messages[-1].get(provider.continuing.field) is True
+    if not asked or turns[-1].role != "assistant" or turns[-1].calls:
+        return ""
+    return turns.pop().content
 
 
 def _no_model(call: Call, name: str) -> Exception:
@@ -250,6 +267,7 @@ def _ask(call: Call, chat: _Chat, key: bytes) -> Ask:
         callable=chat.tool_use.callable,
         parallel=chat.tool_use.parallel,
         form=chat.form,
+        opening=chat.opening,
     )
 
 
@@ -268,8 +286,18 @@ async def _chat(call: Call) -> Reply:
     world, provider, params = call.world, call.provider, chat.treated.honoured
     turns = [[turn.role, turn.content, *([call.name, call.arguments] for call in turn.calls)] for turn in chat.turns]
     same = {k: v for k, v in params.items() if k not in (*NOT_OF_THE_TEXT, "seed")}
+    begun_with = (
+        {"opening": chat.opening} if chat.opening else {}
+    )  # only then: the draws of all others stay as they are
     request = canonical(
-        {"provider": provider.id, "model": chat.model.id, "thinking": chat.thinking, "turns": turns, **same}
+        {
+            "provider": provider.id,
+            "model": chat.model.id,
+            "thinking": chat.thinking,
+            "turns": turns,
+            **begun_with,
+            **same,
+        }
     )
     key, call.ids = world.key(request, params.get("seed"))
     seed = params.get("seed")

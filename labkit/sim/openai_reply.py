@@ -46,8 +46,14 @@ class Answered:
         headers = {"content-type": stream.content_type, "cache-control": "no-cache", **self._headers()}
         return Reply(200, headers, self._events(steps), lab_headers(self))
 
+    @property
+    def _ahead(self) -> str:
+        """What of the request stands at the head of the answer's text, where the provider repeats it."""
+        continuing = self.call.provider.continuing
+        return self.ask.opening if continuing and continuing.repeated else ""
+
     async def _body(self, steps: AsyncIterator[Start | Part]) -> tuple[list[Choice], bytes]:
-        choices = [Choice() for _ in range(self.ask.n)]
+        choices = [Choice(text=self._ahead) for _ in range(self.ask.n)]
         async for part in steps:
             if isinstance(part, Part):
                 choices[part.choice].add(part)
@@ -104,6 +110,9 @@ class Answered:
                 opened.add(part.choice)
                 if first := shape.first_chunk(part, include_usage=asked):
                     yield shape.event(first, padded=padded)
+                ahead = Part(part.choice, "", self._ahead, 0, 0, (), None)
+                for chunk in shape.chunk(ahead, include_usage=asked) if self._ahead else ():
+                    yield shape.event(chunk, padded=padded)
             for chunk in shape.chunk(part, include_usage=asked):
                 yield shape.event(chunk, padded=padded)
             if part.finish_reason:

@@ -5,8 +5,9 @@ scripts and ids, and to read well on light and dark: text takes the page's own c
 always come with a word, and long lines wrap. Output depends on its arguments alone.
 
 Headings, cells, words and remarks are text and escaped here; `Html`, which these functions return, passes as it is.
-What a `body` parameter takes is markup, made by these functions: text goes there through `escape` or `pre`. Bars are
-in `view.bars`.
+What a `body` parameter takes is markup, made by these functions: text goes there through `escape` or `pre`. `marked` is
+for the lab's own sentences, which have code and links in them; a model's or a server's text never goes through it. Bars
+are in `view.bars`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
+
+
+# In escaped text: code between backticks, or a link whose words may have code in them. Of addresses, https or relative
+# ones: without a scheme, a host or a root.
+_CODE = r"`(?P<code>[^`\n]+)`"
+_ADDRESS = r"https://[\w.~/?#@!$&;=+,:%-]+|(?!/)(?=[^)]*[.#])[\w.~/?#@!$&;=+,%-]+"
+_MARKS = re.compile(rf"{_CODE}|(?<!\w)\[(?P<words>[^\[\]\n]+)\]\((?P<address>{_ADDRESS})\)", re.ASCII)
 
 
 class Html(str):
@@ -54,6 +62,18 @@ def escape(text: object) -> Html:
 def join(parts: Iterable[object], between: str = "") -> Html:
     """Parts one after the other, each escaped unless it is `Html`."""
     return Html(escape(between).join(escape(part) for part in parts))
+
+
+def marked(text: object) -> Html:
+    """A sentence of the lab's own, with its `code` and its [links](https://example.com) shown as such.
+
+    Everything is escaped first. Nothing else of Markdown is read: what is not whole stays as it is written, and so
+    does a link to anywhere but an https or a relative address.
+
+    >>> marked("`n` < 2")
+    '<code>n</code> &lt; 2'
+    """
+    return text if isinstance(text, Html) else Html(_MARKS.sub(_mark, escape(text)))
 
 
 def card(title: object, body: str, tone: str = "plain") -> Html:
@@ -181,6 +201,13 @@ def breaking(name: str) -> Html:
     'max_<wbr>tokens'
     """
     return Html(re.sub(r"([_.])(?=.)", r"\1<wbr>", escape(name)))
+
+
+def _mark(match: re.Match[str]) -> str:
+    if match["code"] is not None:
+        return f"<code>{match['code']}</code>"
+    words = re.sub(_CODE, r"<code>\g<code></code>", match["words"])
+    return f'<a href="{match["address"]}" target="_blank" rel="noopener">{words}</a>'
 
 
 def _picture(match: re.Match[str]) -> str:
