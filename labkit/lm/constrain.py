@@ -92,6 +92,8 @@ class Guide:
         self._known = _known(tokenizer)
         self._constraint = constraint
         self._waiting = list(constraint.after)
+        special = tokenizer.special
+        self._closing, self._ends = special["</think>"], [special["<|im_end|>"], special["<|endoftext|>"]]
         self._matcher: LLMatcher | None = None
         self._scan = _Scan()
         self._land_in = LAND_AFTER
@@ -105,6 +107,8 @@ class Guide:
             later = {*self._waiting[1:], *self._constraint.inside} - {self._waiting[0]}
             mask = np.ones(self._known.size, bool)
             mask[list(later)] = False
+            if self._waiting[0] == self._closing:  # an answer that is held to something does not end in its working
+                mask[self._ends] = False
             return mask
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         if self._matcher.is_error():

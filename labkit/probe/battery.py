@@ -152,7 +152,7 @@ def openai_chat() -> list[Experiment]:
     efforts = tuple({"reasoning_effort": effort} for effort in ("none", "low", "default"))
     return [
         *common(("max_tokens", "max_completion_tokens")),
-        replace(_shown("response_format", {"type": "json_object"}, _is_json, 24, prompt=LIKED), text=True),
+        replace(_shown("response_format", {"type": "json_object"}, _is_json, 160, prompt=LIKED), text=True),
         Experiment("response_format.json_schema", form, {}, "sure", _is_zq, LIKED, text=True),
         replace(
             _shown("tools", tools["tools"], _calls, 60, (Ladder("items", _tools, 1, 200, 1, (128,)),), prompt=WEATHER),
@@ -183,7 +183,7 @@ def anthropic_messages() -> list[Experiment]:
     return [
         *(each for each in common(("max_tokens",)) if each.parameter != "stop"),
         _shown("stop_sequences", ["e"], _has_an_e, 48),
-        _shown("output_config", form, _is_zq, 24, prompt=LIKED),
+        _shown("output_config", form, _is_zq, 160, prompt=LIKED),
         replace(
             _shown("tools", tools["tools"], _calls, 60, prompt=WEATHER),
             or_else=({**tools, "tool_choice": {"type": "any"}},),
