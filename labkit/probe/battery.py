@@ -19,8 +19,8 @@ Fields = Mapping[str, Any]
 VARIED = "Tell me a story about a fox."
 """Many tokens are likely at every step of this, so that answers differ unless something keeps them alike."""
 LONG = "Tell me a long story about a fox."
-LIKED = "Do you like json?"
-"""The word has to stand in it: some providers want to read it where JSON is asked for."""
+NAMED = "What is the capital of Jsonland?"
+"""The word json has to stand in it, as some providers want where JSON is asked for, and no wish for JSON."""
 WEATHER = "What is the weather in Paris? Use the tool."
 SCHEMA = {
     "type": "object",
@@ -152,8 +152,8 @@ def openai_chat() -> list[Experiment]:
     efforts = tuple({"reasoning_effort": effort} for effort in ("none", "low", "default"))
     return [
         *common(("max_tokens", "max_completion_tokens")),
-        replace(_shown("response_format", {"type": "json_object"}, _is_json, 160, prompt=LIKED), text=True),
-        Experiment("response_format.json_schema", form, {}, "sure", _is_zq, LIKED, text=True),
+        replace(_shown("response_format", {"type": "json_object"}, _is_json, 160, prompt=NAMED), text=True),
+        Experiment("response_format.json_schema", form, {}, "sure", _is_zq, NAMED, text=True),
         replace(
             _shown("tools", tools["tools"], _calls, 60, (Ladder("items", _tools, 1, 200, 1, (128,)),), prompt=WEATHER),
             or_else=tuple({**tools, "tool_choice": word} for word in ("required", "any")),
@@ -183,7 +183,7 @@ def anthropic_messages() -> list[Experiment]:
     return [
         *(each for each in common(("max_tokens",)) if each.parameter != "stop"),
         _shown("stop_sequences", ["e"], _has_an_e, 48),
-        _shown("output_config", form, _is_zq, 160, prompt=LIKED),
+        _shown("output_config", form, _is_zq, 160, prompt=NAMED),
         replace(
             _shown("tools", tools["tools"], _calls, 60, prompt=WEATHER),
             or_else=({**tools, "tool_choice": {"type": "any"}},),
@@ -211,7 +211,7 @@ def ollama_chat() -> list[Experiment]:
     function = {"name": "get_weather", "description": "The weather", "parameters": PLACE}
     return [
         *(_optional(each) for each in common(("num_predict",)) if each.parameter not in outside),
-        _shown("format", SCHEMA, _is_zq, 24, prompt=LIKED),
+        _shown("format", SCHEMA, _is_zq, 24, prompt=NAMED),
         _shown("tools", [{"type": "function", "function": function}], _calls, 60, prompt=WEATHER),
         _shown("stream", True, lambda heard: heard.streamed, 8),
         _shown("logprobs", True, lambda heard: heard.choices[0].logprobs, 4),
