@@ -18,6 +18,7 @@ from labkit.widgets.benched import Benched, benched, endpoint_text, with_add, wi
 from labkit.widgets.beside import Run
 from labkit.widgets.board import Entry, choose, column, heading, row, toggle
 from labkit.widgets.calls import Call, place_of
+from labkit.widgets.fields import typed_json
 from labkit.wire import Exchange
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ class ConfigBench(AskingBoard):
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text or "{}")
+        found = typed_json(text or "{}")
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -16,6 +16,7 @@ from labkit.view.html import Html, join, note
 from labkit.widgets.beside import Newest, Run
 from labkit.widgets.board import Board, Entry, choose, column, heading, row, toggle
 from labkit.widgets.calls import Call
+from labkit.widgets.fields import typed_json
 from labkit.widgets.mending import KEYS, NO_FAULT, Attempt, attempt_call, cases, faults_of, right, send_attempt, wrong
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class ErrorLab(Board):
 
     def _tell_body(self) -> None:
         try:
-            json.loads(self._body.value)
+            typed_json(self._body.value)
             self.say()
         except ValueError as error:
             self.say(f"The body is no JSON ({error}); it is sent as it stands.", "warn")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -78,6 +79,21 @@ class Judged:
         """The fate as a badge, and why."""
         said = f" {self.why}" if self.why else ""
         return join([badge(self.fate + (" (invented)" if self.invented else ""), TONE[self.fate]), said])
+
+
+def typed_json(text: str) -> Any:
+    """JSON that a person typed. Raises ValueError where it is none, NaN and numbers beyond a float among it.
+
+    >>> typed_json("1e2")
+    100.0
+    """
+
+    def finite(digits: str) -> float:
+        if not isfinite(number := float(digits)):
+            raise ValueError(f"{digits} is no number that JSON can carry")
+        return number
+
+    return json.loads(text, parse_constant=finite, parse_float=finite)
 
 
 def fields_of(provider: Provider) -> dict[str, Field]:

@@ -6,7 +6,6 @@ ipywidgets: the error lab is a shell over it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from labkit.errors import LabError, ParameterError, did_you_mean
 from labkit.sim.faults import KINDS
 from labkit.widgets.beside import Run
 from labkit.widgets.calls import Call, as_json, follow, place_of
-from labkit.widgets.fields import body_of
+from labkit.widgets.fields import body_of, typed_json
 
 if TYPE_CHECKING:
     from labkit.facts import Provider
@@ -58,7 +57,7 @@ class Attempt:
     def data(self) -> dict[str, Any]:
         """The body as JSON, {} where it is none."""
         try:
-            found = json.loads(self.body)
+            found = typed_json(self.body)
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}

@@ -17,7 +17,7 @@ from labkit.widgets.answering import AskingBoard
 from labkit.widgets.beside import Run
 from labkit.widgets.board import Entry, choose, column, heading, knob, row, toggle
 from labkit.widgets.calls import Call, follow, place_of, request_of
-from labkit.widgets.fields import APART, Field, Judged, body_of, field_of, fields_of, judged, judged_table
+from labkit.widgets.fields import APART, Field, Judged, body_of, field_of, fields_of, judged, judged_table, typed_json
 from labkit.wire import Exchange
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Setting:
     def value(self) -> Any:
         """The value as it goes into the body. Raises ValueError where the text is no JSON."""
         if self.field.kind == "json":
-            return json.loads(self.control.value)
+            return typed_json(self.control.value)
         value = self.control.value if self.knob is None else self.knob.value
         return int(value) if self.field.whole else value
 
@@ -221,7 +221,7 @@ class RequestPlayground(AskingBoard):
     def extra(self) -> dict[str, Any]:
         """Further fields, from the JSON below the controls; {} while that is no JSON object."""
         try:
-            found = json.loads(self._extra.value or "{}")
+            found = typed_json(self._extra.value or "{}")
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
@@ -389,7 +389,7 @@ class RequestPlayground(AskingBoard):
             except ValueError as error:
                 return f"{name} is not JSON yet ({error}) and is left out; a text is written in quotes."
         try:
-            found = json.loads(self._extra.value or "{}")
+            found = typed_json(self._extra.value or "{}")
         except ValueError as error:
             return f"More JSON is not JSON yet ({error}) and is left out."
         return "" if isinstance(found, dict) else "More JSON must be an object: {…}. It is left out."
