@@ -63,7 +63,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
         right="d",
         explain={
             "a": "It is a sentence in the same prompt, and the review's sentence stands nearer to the answer. It can "
-            "lower the number. Nobody has found the sentence that makes it 0.",
+            "lower the number. We know of no sentence that makes it 0 for every attack.",
             "b": "Tags say where a text ends; that what is inside has no say is again a matter of obedience. (And a "
             "review may contain the closing tag.)",
             "c": "It stops the words on its list. The attacker, who chooses the words, takes others.",
@@ -202,6 +202,11 @@ def chatml(messages, opening):
             "the heading is what makes it answer.",
         ),
         Misconception(
+            _chatml(end='"<|im_start|>assistant\\n"'),
+            "The assistant's turn is open, but what was to be prefilled is missing: `opening` stands right behind its "
+            "heading, and is '' where nothing is prefilled.",
+        ),
+        Misconception(
             _chatml(heading='message["content"]', said='message["role"]'),
             "Heading and text are exchanged: the role stands first, on the line of the marker, then what was said.",
         ),
@@ -253,6 +258,7 @@ def _more(answer: Any, world: World) -> None:
 def _problems(
     read: str = "json.loads(text)",
     shape: str = "isinstance(found, dict)",
+    absent: str = "key not in found",
     right: str = "type(found[key]) is kind",
     again: str = "pass",
     more: str = 'found_wrong += [f"{key}: unknown" for key in found if key not in WANTED]',
@@ -269,7 +275,7 @@ def problems(text):
         return ["not a JSON object"]
     found_wrong = []
     for key, kind in WANTED.items():
-        if key not in found:
+        if {absent}:
             found_wrong.append(f"{{key}}: missing")
         elif not ({right}):
             found_wrong.append(f"{{key}}: wrong type")
@@ -334,6 +340,16 @@ def problems(text):
             _problems(read='json.loads(text[text.index("{"):])'),
             "You cut off what stands before the first brace. That is a repair, and it hides how often it is needed; "
             "here the text as a whole must be the object.",
+        ),
+        Misconception(
+            _problems(shape="True"),
+            "Not all JSON is an object: a list, a number or null parses as well. Ask whether it is an object before "
+            "you look for keys in it.",
+        ),
+        Misconception(
+            _problems(absent="found.get(key) is None"),
+            "The key is there, and holds null: that is a value of the wrong type, and no missing key. Ask whether the "
+            "key is in the object.",
         ),
         Misconception(
             _problems(again="return found_wrong"),
@@ -476,6 +492,14 @@ def repaired(client, body, check, most, call=1):
             "assistant's turn in as well.",
         ),
         Misconception(
+            _repaired(
+                more='messages = [*body["messages"], {"role": "assistant", "content": text},\n'
+                '                    {"role": "user", "content": f"{complaint}. Correct it."}]'
+            ),
+            "Each repair begins at the first question again, and the earlier answers and complaints are lost. Go on "
+            "from the conversation as it stands.",
+        ),
+        Misconception(
             _repaired(last="text"),
             "After the last call you return an answer that the check refused. Whoever called you takes it for sound; "
             "None says that it failed.",
@@ -510,11 +534,13 @@ NO_TICKETS: tuple[tuple[str, dict[str, Any]], ...] = (
 def _schema_of(answer: Any) -> Mapping[str, Any]:
     inner = answer.get("json_schema") if isinstance(answer, Mapping) else None
     schema = inner.get("schema") if isinstance(inner, Mapping) else None
-    if not isinstance(answer, Mapping) or answer.get("type") != "json_schema" or not isinstance(schema, Mapping):
+    kind = answer.get("type") if isinstance(answer, Mapping) else None
+    if kind != "json_schema" or not isinstance(schema, Mapping):
         missed(
             "A response_format is an object with type 'json_schema', and in its field json_schema stand name, strict "
             "and the schema.",
-            got=answer,
+            expected="{'type': 'json_schema', 'json_schema': {'name': ..., 'strict': True, 'schema': ...}}",
+            got=f"type {kind!r}" if kind != "json_schema" else "no schema in the field json_schema",
         )
     return schema
 
@@ -543,7 +569,7 @@ def _lets_through(schema: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
 def _taken(answer: Any, world: World) -> None:
     """OpenAI takes it, with strict: true"""
     if not isinstance(answer, Mapping):
-        missed("A response_format is an object.", got=answer)
+        missed("A response_format is an object.", expected="an object", got=answer)
     body = {"model": world.model("openai"), "messages": [_said("user", "The printer is broken.")], "max_tokens": 60}
     said = world.client("openai").post("/chat/completions", json={**body, "response_format": answer})
     if said.is_error:
@@ -557,14 +583,18 @@ def _possible(answer: Any, world: World) -> None:
     """Three tickets that must be possible"""
     for ticket in TICKETS:
         if not _lets_through(_schema_of(answer), ticket):
-            missed("Your schema shuts out a ticket that should be possible.", got=ticket)
+            missed(
+                "Your schema shuts out a ticket that should be possible.",
+                expected=ticket,
+                got="it cannot be written",
+            )
 
 
 def _impossible(answer: Any, world: World) -> None:
     """What must be impossible"""
     for what, ticket in NO_TICKETS:
         if _lets_through(_schema_of(answer), ticket):
-            missed(f"Your schema lets through {what}.", got=ticket)
+            missed(f"Your schema lets through {what}.", expected="it cannot be written", got=ticket)
 
 
 def _ticket(
@@ -602,9 +632,10 @@ TICKET = Exercise(
     minutes=9,
     level="free",
     prompt="""
-Write the `response_format` for tickets, by hand, without a class: `priority` is `low`, `normal` or `high`; `hours` is a
-whole number; `tags` is a list of texts, which may be empty. Nothing else, and nothing left out. OpenAI's copy must take
-it with `strict: true`. It is judged by whether a model that is held to it *could* write certain tickets.
+Write the `response_format` for tickets by hand: `priority` is `low`, `normal` or `high`; `hours` is a whole number;
+`tags` is a list of texts (type `array`; `items` holds the schema of an element), which may be empty. Nothing else, and
+nothing left out. OpenAI's copy must take it with `strict: true`. It is judged by whether a model that is held to it
+*could* write certain tickets.
 """,
     blank="""
 ticket_format = ...
@@ -643,12 +674,28 @@ ticket_format = {"type": "json_schema", "json_schema": {"name": "t", "strict": T
             "tags is not required. Under strict: true OpenAI wants every property to be; a list may still be empty.",
         ),
         Misconception(
+            """
+kinds = {
+    "priority": {"type": "string", "enum": ["low", "normal", "high"]},
+    "hours": {"type": "integer"},
+    "tags": {"type": "array", "items": {"type": "string"}},
+}
+ticket_format = {"type": "object", "properties": kinds, "required": list(kinds), "additionalProperties": False}
+""",
+            "That is the schema alone. A response_format says first that it is a json_schema, and has the schema in a "
+            "frame with name and strict: by_schema of section 5 builds one.",
+        ),
+        Misconception(
             _ticket(strict="False"),
             "strict is not true. Without it OpenAI takes the schema for advice.",
         ),
         Misconception(
             _ticket(hours='{"type": "number"}'),
             "A number may have a fraction: half an hour gets through. Whole numbers are 'integer'.",
+        ),
+        Misconception(
+            _ticket(tags='{"type": "array"}'),
+            "A list of what? Without items anything may stand in it, a number among the tags too.",
         ),
         Misconception(
             _ticket(tags='{"type": "string"}'),
@@ -658,7 +705,7 @@ ticket_format = {"type": "json_schema", "json_schema": {"name": "t", "strict": T
 )
 
 
-def _interval(answer: Any, old: Sequence[float], new: Sequence[float], draws: int = 2000) -> tuple[float, float]:
+def _interval(answer: Any, old: Sequence[float], new: Sequence[float], draws: int = 5000) -> tuple[float, float]:
     import numpy as np
 
     got = answer(old, new, draws, np.random.default_rng(3))
@@ -689,13 +736,13 @@ def _no_gain(answer: Any, world: World) -> None:
 
 def _a_hundred(answer: Any, world: World) -> None:
     """A hundred cases, of which half gain 1: the textbook's mean plus or minus 1.96 standard errors"""
-    _close(_interval(answer, [0] * 100, [0, 1] * 50), 0.5 - 0.098, 0.5 + 0.098, 0.03)
+    _close(_interval(answer, [0] * 100, [0, 1] * 50), 0.5 - 0.098, 0.5 + 0.098, 0.012)
 
 
 def _better_and_worse(answer: Any, world: World) -> None:
     """A hundred cases, some better and some worse"""
     old, new = [0, 0, 1, 1, 0] * 20, [0, 1, 0, 1, 1] * 20  # gains 0, 1, -1, 0, 1: mean 0.2, deviation 0.748
-    _close(_interval(answer, old, new), 0.2 - 0.147, 0.2 + 0.147, 0.045)
+    _close(_interval(answer, old, new), 0.2 - 0.147, 0.2 + 0.147, 0.012)
 
 
 def _gain(
@@ -717,9 +764,9 @@ GAIN = Exercise(
     minutes=9,
     level="free",
     prompt="""
-`old` and `new` are the scores of two prompts on the same cases, in the same order. `gain_interval` returns the two ends
-of the interval that holds the mean gain with 95 %, by bootstrap: `draws` times as many cases as there are, drawn with
-repetition by `rng`, a NumPy generator. What belongs to one case stays together.
+`old` and `new` are lists: the scores of two prompts on the same cases, in the same order. `gain_interval` returns the
+two ends of the interval that holds the mean gain with 95 %, by bootstrap: `draws` times as many cases as there are,
+drawn with repetition by `rng`, a NumPy generator. What belongs to one case stays together.
 """,
     given="import numpy as np",
     blank="""
@@ -761,6 +808,11 @@ def gain_interval(old, new, draws, rng):
             _gain(means="np.array([rng.permutation(gains).mean() for draw in range(draws)])"),
             "Drawn without repetition, each draw has all cases once, and the mean never changes. It is the repetition "
             "that imitates another sample.",
+        ),
+        Misconception(
+            _gain(ends="np.quantile(means, [0.05, 0.95])"),
+            "Between these ends lie 90 % of the means: you left 5 % on either side, and 5 % is what both sides have "
+            "together.",
         ),
         Misconception(
             _gain(ends="np.quantile(means, [0.25, 0.75])"),
