@@ -78,6 +78,7 @@ lab.record("canary", folder=".")
 ask = [{"role": "user", "content": f"Say {held}"}]
 for made in (
     lab.models(), lab.compare(["Hi", f"Say {held}"], ["openai", "mistral"], max_tokens=2), lab.estimates(), lab.costs(),
+    lab.plan([("openai", {"model": lab.model("openai"), "messages": [{"role": "user", "content": held}]}, 3)]),
     lab.estimate("openai", {**body, "model": lab.model("openai"), "messages": ask}),
     lab.support("lab", only=["seed"]), lab.exercise("EXERCISE"), lab.exercise("EXERCISE").check(held), lab.progress(),
 ):
