@@ -82,7 +82,7 @@ def tidy(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return book
 
 
-def tests_env(home: str) -> dict[str, str]:
+def environment_of(home: str) -> dict[str, str]:
     """This process's environment as the tests have it; `home` is LAB_HOME."""
     sys.path.insert(0, str(ROOT / "tests" / "guard"))
     from lab_env import clean
@@ -98,7 +98,7 @@ def main(names: list[str]) -> int:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="lab-home-") as home:
             try:
-                text = nbformat.writes(execute(path, tests_env(home))) + "\n"
+                text = nbformat.writes(execute(path, environment_of(home))) + "\n"
             except Unfit as reason:
                 failed += 1
                 print(f"{path.name}: left as it was. {reason}", file=sys.stderr)

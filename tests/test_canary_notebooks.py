@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 import pytest
 from canaries import found, planted
-from execute_notebooks import ThisPython, tests_env
+from execute_notebooks import ThisPython, environment_of
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME
@@ -70,7 +70,7 @@ def run(book: Any, folder: Path, canaries: dict[str, str]) -> str:
         allow_errors=True,
         resources={"metadata": {"path": str(place)}},
     )
-    client.execute(env={**tests_env(str(folder / "home")), **canaries})
+    client.execute(env={**environment_of(str(folder / "home")), **canaries})
     return shown(book)
 
 

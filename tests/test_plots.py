@@ -203,7 +203,7 @@ def test_each_figure_of_a_notebook_is_shown_and_stored(tmp_path: Path) -> None:
     """The backend is loaded with the first figure, and must go on showing after it."""
     book = new_notebook(cells=[new_code_cell(FIGURE), new_code_cell(FIGURE), new_code_cell(FIGURE)])
     nbformat.write(book, tmp_path / "99-figures.ipynb")
-    ran = execute_notebooks.execute(tmp_path / "99-figures.ipynb", execute_notebooks.tests_env(str(tmp_path)))
+    ran = execute_notebooks.execute(tmp_path / "99-figures.ipynb", execute_notebooks.environment_of(str(tmp_path)))
     assert [[set(output.data) for output in cell.outputs] for cell in ran.cells] == [[{"image/png", "text/plain"}]] * 3
     assert [output.metadata for cell in ran.cells for output in cell.outputs] == [{}] * 3  # no needs_background
 
