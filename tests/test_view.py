@@ -153,7 +153,7 @@ def test_a_sentence_of_the_lab_links_to_https_and_to_what_lies_beside_it(address
         "data:text/html,x",
         "http://example.com",
         "//example.com/x",
-        "/root/x",
+        "/absolute/x",
         "\\\\example.com",
         "vbscript:x",
         "https:x",
