@@ -214,8 +214,7 @@ def _environment_values() -> Iterable[str]:
     if sys.platform == "win32":
         names = [name for name in os.environ if names_a_key(name)]
     else:
-        held_names: Iterable[bytes] = getattr(os.environb, "_data", os.environb)  # a plain dict where it is one
-        names = [os.fsdecode(name) for name in held_names if name.endswith(_ENDINGS)]
+        names = [os.fsdecode(name) for name in os.environb if name.endswith(_ENDINGS)]
     return [value for name in names if (value := os.environ.get(name, "").strip())]
 
 
