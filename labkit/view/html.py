@@ -65,7 +65,7 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 
 def marked(text: object) -> Html:
-    """A sentence of the lab's own, with its `code` and its [links](https://example.com) shown as such.
+    """A sentence of the lab's own, with its `code` and its [links](04-sampling.ipynb) shown as such.
 
     Everything is escaped first. Nothing else of Markdown is read: what is not whole stays as it is written, and so
     does a link to anywhere but an https or a relative address.
