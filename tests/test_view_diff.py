@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_view import AWKWARD, SAFE_TAGS, Seen
 
@@ -107,6 +107,9 @@ values = st.recursive(
 
 
 @settings(max_examples=80, deadline=None)
+@example(a={}, b={"": {}})
+@example(a={"a.b": 1}, b={"a": {"b": 1}})
+@example(a={"a[0]": 1}, b={"a": [1]})
 @given(a=st.dictionaries(st.text(max_size=3), values), b=st.dictionaries(st.text(max_size=3), values))
 def test_no_difference_is_lost_and_none_is_made_up(a: Any, b: Any) -> None:
     found = [d for d in diff(call(a), call(b)) if d.part == "request"]

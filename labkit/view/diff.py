@@ -124,7 +124,7 @@ def _flat(value: Any, path: str) -> dict[str, str]:
     while waiting:
         here, node, depth = waiting.pop()
         if isinstance(node, dict) and node and depth < 40:
-            children = [(f"{here}.{name}" if here else str(name), inner) for name, inner in node.items()]
+            children = [(f"{here}.{_name(name)}" if here else _name(name), inner) for name, inner in node.items()]
         elif isinstance(node, list) and node and depth < 40:
             children = [(f"{here}[{number}]", inner) for number, inner in enumerate(node)]
         else:
@@ -132,6 +132,11 @@ def _flat(value: Any, path: str) -> dict[str, str]:
             continue
         waiting += [(name, inner, depth + 1) for name, inner in reversed(children)]
     return found
+
+
+def _name(name: str) -> str:
+    """A field's name in a path; in quotes where it would read as more than one step, or as none."""
+    return name if re.fullmatch(r'[^\s.\[\]"]+', name) else json.dumps(name, ensure_ascii=False)
 
 
 def _measures(exchange: Exchange, facts: Facts | None) -> dict[str, str]:
