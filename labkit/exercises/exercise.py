@@ -33,6 +33,7 @@ WRITTEN_RETURN = re.compile(
 
 Case = Callable[[Any, "World"], None]
 """A trial of an answer: its docstring's first line says what is tried, in it `expect` and `missed` judge."""
+MOST_CALLS = 300  # of one case, unless an exercise says otherwise
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...] = ()
     given: str = ""
     limit_s: float = 5.0
-    most_calls: int = 300
+    most_calls: int = MOST_CALLS
 
     @property
     def name(self) -> str:

@@ -5,19 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit.exercises import Exercise, World, expect, missed
-from labkit.exercises.mending import broken_call, contents, needs
-
-
-def _chat(*fields: str, content: str = "Hello") -> str:
-    inside = "\n".join(f"    {field}," for field in fields)
-    return f"""
-body = {{
-    "model": model,
-    "messages": [{{"role": "user", "content": "{content}"}}],
-{inside}
-}}
-return client.post("/chat/completions", json=body)
-"""
+from labkit.exercises.mending import broken_call, chat_call, contents, needs
 
 
 def _safe(body: Any, world: World) -> None:
@@ -34,8 +22,8 @@ After an update Mistral answered nothing any more; all that was to be seen was `
 body says `extra_forbidden`, and for each field where it stands: `["body", "user"]`, `["body", "safe_mode"]`. Mistral
 forbids every field that it does not know. The safety instruction has to stay on: it has another name today.
 """,
-    broken=_chat('"temperature": 0.3', '"user": "ada"', '"safe_mode": True'),
-    mended=_chat('"temperature": 0.3', '"safe_prompt": True'),
+    broken=chat_call('"temperature": 0.3', '"user": "ada"', '"safe_mode": True'),
+    mended=chat_call('"temperature": 0.3', '"safe_prompt": True'),
     also=(
         """
 body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
@@ -51,19 +39,19 @@ return client.post("/chat/completions", json=body)
     ),
     wrong=(
         (
-            _chat('"temperature": 0.3', '"safe_mode": True'),
+            chat_call('"temperature": 0.3', '"safe_mode": True'),
             "One forbidden field is left: the refusal lists every one of them, and safe_mode is the old name.",
         ),
         (
-            _chat('"temperature": 0.3', '"user": "ada"', '"safe_prompt": True'),
+            chat_call('"temperature": 0.3', '"user": "ada"', '"safe_prompt": True'),
             "user is still there. Mistral has no such field, whatever stands in it.",
         ),
         (
-            _chat('"temperature": 0.3'),
+            chat_call('"temperature": 0.3'),
             "It is taken now, but the safety instruction is gone: what was wanted has to stay, under its new name.",
         ),
         (
-            _chat('"safe_prompt": True'),
+            chat_call('"safe_prompt": True'),
             "temperature was never refused. Take away what the refusal names, and nothing else.",
         ),
     ),
@@ -154,9 +142,9 @@ The model was exchanged for one that reasons, nothing else was changed, and ther
 `Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.` And
 that was not the only thing. The answer must not become longer than 400 tokens, as before.
 """,
-    broken=_chat('"temperature": 0.2', '"max_tokens": 400'),
-    mended=_chat('"max_completion_tokens": 400'),
-    also=(_chat('"temperature": 1', '"max_completion_tokens": 400'),),
+    broken=chat_call('"temperature": 0.2', '"max_tokens": 400'),
+    mended=chat_call('"max_completion_tokens": 400'),
+    also=(chat_call('"temperature": 1', '"max_completion_tokens": 400'),),
     keeps=_limited,
     hints=(
         "Mend one thing, read the next refusal: it says what to use instead.",
@@ -164,20 +152,20 @@ that was not the only thing. The answer must not become longer than 400 tokens, 
     ),
     wrong=(
         (
-            _chat('"max_tokens": 400'),
+            chat_call('"max_tokens": 400'),
             "That was the temperature. The next refusal names max_tokens, and the field that these models have "
             "instead.",
         ),
         (
-            _chat('"temperature": 0.2', '"max_completion_tokens": 400'),
+            chat_call('"temperature": 0.2', '"max_completion_tokens": 400'),
             "That was the limit. The temperature is still set, and these models take no other than their own.",
         ),
         (
-            _chat('"temperature": 0', '"max_completion_tokens": 400'),
+            chat_call('"temperature": 0', '"max_completion_tokens": 400'),
             "0 is a value like any other, and not the default: only 1, or no temperature at all, is taken.",
         ),
         (
-            _chat(),
+            chat_call(),
             "It is taken, and nothing limits the answer any more: the limit has another name, it is not forbidden.",
         ),
     ),
@@ -212,9 +200,9 @@ A one-word question to Groq on the free tier, and the answer is 413: `Request to
 Limit 8000, Requested …, please reduce your message size and try again`. Waiting a minute changed nothing. An answer of
 a few hundred tokens would do.
 """,
-    broken=_chat('"max_tokens": 9000'),
-    mended=_chat('"max_tokens": 1000'),
-    also=(_chat('"max_completion_tokens": 2000'),),
+    broken=chat_call('"max_tokens": 9000'),
+    mended=chat_call('"max_tokens": 1000'),
+    also=(chat_call('"max_completion_tokens": 2000'),),
     keeps=_small,
     hints=(
         "The message is one word. What else of the request is counted in tokens?",
@@ -222,20 +210,20 @@ a few hundred tokens would do.
     ),
     wrong=(
         (
-            _chat('"max_completion_tokens": 9000'),
+            chat_call('"max_completion_tokens": 9000'),
             "Another name for the same 9000 tokens. They are set aside before anything is written, whatever the field "
             "is called.",
         ),
         (
-            _chat('"max_tokens": 8000'),
+            chat_call('"max_tokens": 8000'),
             "8000 is the whole minute: with the tokens of the question it is a few too many.",
         ),
         (
-            _chat('"max_tokens": 1000', content="Hi"),
+            chat_call('"max_tokens": 1000', content="Hi"),
             "The question was never too long. Look at what else counts.",
         ),
         (
-            _chat(),
+            chat_call(),
             "It is taken, and now nothing limits the answer: one long answer can use up the minute for all who share "
             "the account. Set a limit that fits.",
         ),

@@ -8,7 +8,7 @@ import httpx
 
 from labkit.exercises import Exercise, Misconception, World, expect, missed
 from labkit.exercises.judging import shown
-from labkit.exercises.mending import MEND, THREADS, broken_call, contents
+from labkit.exercises.mending import MEND, THREADS, broken_call, chat_call, contents
 
 HELLO = '[{"role": "user", "content": "Hello"}]'
 
@@ -231,18 +231,6 @@ def ask(first, second, models, sleep):
 # --- m12: nothing to read ---------------------------------------------------------------------------------------------
 
 
-def _think(*fields: str, content: str = "Hello") -> str:
-    inside = "\n".join(f"    {field}," for field in fields)
-    return f"""
-body = {{
-    "model": model,
-    "messages": [{{"role": "user", "content": "{content}"}}],
-{inside}
-}}
-return client.post("/chat/completions", json=body)
-"""
-
-
 def _some_text(response: httpx.Response) -> None:
     choice = response.json()["choices"][0]
     if not (choice["message"]["content"] or "").strip():
@@ -262,9 +250,9 @@ EMPTY_ANSWER = broken_call(
 model thinks before it answers, and what it thinks is counted. (With `"thinking": {"type": "disabled"}` this provider's
 model does without.)
 """,
-    broken=_think('"max_tokens": 2'),
-    mended=_think('"max_tokens": 2', '"thinking": {"type": "disabled"}'),
-    also=(_think('"max_tokens": 1000'), _think()),
+    broken=chat_call('"max_tokens": 2'),
+    mended=chat_call('"max_tokens": 2', '"thinking": {"type": "disabled"}'),
+    also=(chat_call('"max_tokens": 1000'), chat_call()),
     answered=_some_text,
     keeps=_hello,
     hints=(
@@ -273,16 +261,16 @@ model does without.)
     ),
     wrong=(
         (
-            _think('"max_tokens": 2', '"temperature": 0'),
+            chat_call('"max_tokens": 2', '"temperature": 0'),
             "Temperature chooses among words. The limit is used up before the first word of the answer, whatever it "
             "is.",
         ),
         (
-            _think('"max_tokens": 1'),
+            chat_call('"max_tokens": 1'),
             "Less room is not more answer: max_tokens counts the thoughts as well.",
         ),
         (
-            _think('"max_tokens": 2', '"thinking": {"type": "disabled"}', content="Hello, be brief"),
+            chat_call('"max_tokens": 2', '"thinking": {"type": "disabled"}', content="Hello, be brief"),
             "It answers, but to another question: what was asked has to stay as it was.",
         ),
     ),

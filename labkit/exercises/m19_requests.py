@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from labkit.exercises import Exercise, expect
-from labkit.exercises.mending import broken_config, endpoint_file, needs
+from labkit.exercises.mending import broken_config, endpoint_file, groq_file, needs
 
 
 def _mistral(*lines: str) -> str:
     return endpoint_file("Mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1", *lines)
-
-
-def _groq(*lines: str) -> str:
-    return endpoint_file("Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", *lines)
 
 
 DROP_USER = broken_config(
@@ -150,9 +146,9 @@ TOP_P = broken_config(
 A user sets top_p to 0.5 in the panel. No error, no effect: the field is not in the request. LibreChat loses it on the
 way. For all who use this endpoint 0.5 is right anyway, so the file may add it.
 """,
-    broken=_groq("dropParams: []"),
-    mended=_groq("addParams:", "  top_p: 0.5"),
-    also=(_groq("addParams: {top_p: 0.5}"),),
+    broken=groq_file("dropParams: []"),
+    mended=groq_file("addParams:", "  top_p: 0.5"),
+    also=(groq_file("addParams: {top_p: 0.5}"),),
     keeps=lambda body, world: needs(body, top_p=0.5),
     hints=(
         "What stands below addParams goes into the body as it is.",
@@ -160,19 +156,19 @@ way. For all who use this endpoint 0.5 is right anyway, so the file may add it.
     ),
     wrong=(
         (
-            _groq("top_p: 0.5"),
+            groq_file("top_p: 0.5"),
             "An endpoint has no such key: LibreChat ignores it. What is to go into the body stands below addParams.",
         ),
         (
-            _groq("addParams:", '  top_p: "0.5"'),
+            groq_file("addParams:", '  top_p: "0.5"'),
             "In quotes it is a text, and the provider asks for a number.",
         ),
         (
-            _groq("addParams:", "  top_p: 50"),
+            groq_file("addParams:", "  top_p: 50"),
             "50 is no share: top_p is a number between 0 and 1, and 0.5 was wanted.",
         ),
         (
-            _groq("addParams:", "  topp: 0.5"),
+            groq_file("addParams:", "  topp: 0.5"),
             "The provider's name for it is top_p, and other names it refuses.",
         ),
     ),

@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit.exercises import Exercise, World, expect, missed
-from labkit.exercises.mending import broken_config, endpoint_file, needs
-
-
-def _groq(*lines: str) -> str:
-    return endpoint_file("Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", *lines)
+from labkit.exercises.mending import broken_config, endpoint_file, groq_file, needs
 
 
 def _reasoning(*lines: str) -> str:
@@ -26,11 +22,11 @@ WHOLE_URL = broken_config(
 LibreChat starts, the endpoint is in the menu, every question ends in a 404: `Unknown request URL: POST
 /openai/v1/chat/completions/chat/completions`.
 """,
-    broken=_groq().replace("/openai/v1", "/openai/v1/chat/completions"),
-    mended=_groq(),
+    broken=groq_file().replace("/openai/v1", "/openai/v1/chat/completions"),
+    mended=groq_file(),
     also=(
-        _groq().replace("/openai/v1", "/openai/v1/"),
-        _groq("directEndpoint: true").replace("/v1", "/v1/chat/completions"),
+        groq_file().replace("/openai/v1", "/openai/v1/"),
+        groq_file("directEndpoint: true").replace("/v1", "/v1/chat/completions"),
     ),
     hints=(
         "Read the address in the refusal: what stands in it twice?",
@@ -38,15 +34,15 @@ LibreChat starts, the endpoint is in the menu, every question ends in a 404: `Un
     ),
     wrong=(
         (
-            _groq().replace("/openai/v1", "/openai/v1/chat"),
+            groq_file().replace("/openai/v1", "/openai/v1/chat"),
             "A little is still left of it: the base ends in /v1.",
         ),
         (
-            _groq().replace("/openai/v1", ""),
+            groq_file().replace("/openai/v1", ""),
             "Now too much is gone: the base URL has a path of its own at this provider, /openai/v1.",
         ),
         (
-            _groq("directEndpoint: true"),
+            groq_file("directEndpoint: true"),
             "directEndpoint calls baseURL as it is written; then the whole path has to stand in it.",
         ),
     ),
@@ -124,9 +120,9 @@ Since web search was added, every call is a 404: LibreChat sends it to `/respons
 provider does not have. (It was reported of Perplexity.) The other setting, a temperature of 0.3 that users choose, has
 to go on working.
 """,
-    broken=_groq("addParams:", "  web_search: true"),
-    mended=_groq(),
-    also=(_groq("addParams:", "  web_search: false"),),
+    broken=groq_file("addParams:", "  web_search: true"),
+    mended=groq_file(),
+    also=(groq_file("addParams:", "  web_search: false"),),
     keeps=_chat_only,
     says=_theirs_to_choose,
     hints=(
@@ -135,19 +131,19 @@ to go on working.
     ),
     wrong=(
         (
-            _groq("addParams:", '  web_search: "false"'),
+            groq_file("addParams:", '  web_search: "false"'),
             "In quotes it is a text, and web_search has to be a yes or no: LibreChat does not start.",
         ),
         (
-            _groq("addParams:", "  web_search: true", "directEndpoint: true"),
+            groq_file("addParams:", "  web_search: true", "directEndpoint: true"),
             "directEndpoint calls the base URL as it is written, and nothing is there.",
         ),
         (
-            _groq('dropParams: ["temperature"]'),
+            groq_file('dropParams: ["temperature"]'),
             "The search is gone, and the users' temperature as well. Only what makes the trouble is to go.",
         ),
         (
-            _groq("addParams:", "  temperature: 0.3"),
+            groq_file("addParams:", "  temperature: 0.3"),
             "The file now sets 0.3 for everybody, and no user can choose another. The panel does that by itself: "
             "nothing has to be added.",
         ),

@@ -203,6 +203,24 @@ def broken_config(
     )
 
 
+def chat_call(*fields: str, content: str = "Hello") -> str:
+    """The body of a `call(client, model)` that sends one user's message with these fields, `"n": 2` say."""
+    inside = "\n".join(f"    {field}," for field in fields)
+    return f"""
+body = {{
+    "model": model,
+    "messages": [{{"role": "user", "content": "{content}"}}],
+{inside}
+}}
+return client.post("/chat/completions", json=body)
+"""
+
+
+def groq_file(*lines: str) -> str:
+    """An endpoint_file for Groq."""
+    return endpoint_file("Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", *lines)
+
+
 def endpoint_file(name: str, variable: str, url: str, *lines: str) -> str:
     """A librechat.yaml with one endpoint, whose key stands in `variable`; lines: further lines of that endpoint."""
     more = "".join(f"      {line}\n" for line in lines)

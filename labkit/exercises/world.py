@@ -19,6 +19,7 @@ import httpx
 from labkit.clock import Clock
 from labkit.cost import Budget, tokens_usd
 from labkit.errors import ParameterError
+from labkit.exercises.exercise import MOST_CALLS
 from labkit.exercises.judging import missed
 from labkit.exercises.trial import Allowance
 
@@ -48,7 +49,7 @@ class World:
 
     # for whoever runs the cases -------------------------------------------------------------------------------
 
-    def fresh(self, allowance: Allowance, most_calls: int = 300) -> None:
+    def fresh(self, allowance: Allowance, most_calls: int = MOST_CALLS) -> None:
         """As freshly started, for the next case. most_calls: what its clients may call; then TooManyCalls is raised."""
         self.allowance, self._most_calls = allowance, most_calls
         self._sent = itertools.count(1)
