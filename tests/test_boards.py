@@ -1067,3 +1067,9 @@ def test_a_number_that_json_cannot_carry_is_told_and_left_out(playground: Any, t
     playground._settings["user"].control.value = text
     assert "user" not in playground.body
     assert "no number that JSON can carry" in playground.status.value
+
+
+def test_half_of_a_surrogate_pair_goes_as_its_escape(playground: Any) -> None:
+    playground.messages = [{"role": "user", "content": "a\ud800b"}]
+    assert b'"a\\ud800b"' in playground.request.content
+    assert "This did not work" not in playground.status.value

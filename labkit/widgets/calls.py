@@ -214,8 +214,13 @@ def follow(
 
 
 def request_of(client: httpx.Client, provider: Provider, body: Mapping[str, Any]) -> httpx.Request:
-    """The request for a chat with this body, as the client will send it."""
-    return client.build_request("POST", provider.address.paths["chat"].lstrip("/"), json=dict(body))
+    """The request for a chat with this body, as the client will send it.
+
+    Written as httpx writes JSON, but for half of a surrogate pair, which a field may hold: it goes as its escape.
+    """
+    text = json.dumps(dict(body), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    content, headers = text.encode("utf-8", "backslashreplace"), {"content-type": "application/json"}
+    return client.build_request("POST", provider.address.paths["chat"].lstrip("/"), content=content, headers=headers)
 
 
 def place_of(lab: Lab, provider: str) -> str:
