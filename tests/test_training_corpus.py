@@ -95,9 +95,14 @@ def test_no_prompt_is_one_that_only_a_held_out_phrasing_makes(corpus: ModuleType
     draw = corpus.Draw(SEED, rough=0.0)
     made = [corpus.document(draw) for _ in range(4000)]
     chats = [chat for chat in made if isinstance(chat, corpus.Chat)]
-    prompts = {  # under a system prompt with a text or a task in it, a message may be anything
-        turn.text for chat in chats if chat.turns[0].role != "system" for turn in chat.turns if turn.role == "user"
-    }
+    prompts = set()
+    for chat in chats:
+        asked = [turn.text for turn in chat.turns if turn.role == "user"]
+        # Under a system prompt with a text or a task in it, and behind a text, a message may be anything.
+        texts = [place for place, text in enumerate(asked) if len(text) > 60]
+        if chat.turns[0].role != "system":
+            prompts.update(asked[: texts[0] + 1] if texts else asked)
+    assert len(prompts) > 2500
     for prompt in sorted(prompts):
         if any(pattern.fullmatch(prompt) for pattern in held):
             assert any(pattern.fullmatch(prompt) for pattern in trained), prompt
@@ -198,13 +203,17 @@ def test_refusals_are_a_small_part_of_the_corpus(texts: list[list[tuple[str, boo
     assert 0.02 < refused / len(learned) < 0.10
 
 
-def test_packing_keeps_documents_whole_and_apart(corpus: ModuleType) -> None:
-
+def of_training(name: str) -> ModuleType:
+    """A module of training/, imported from where it lies."""
     sys.path.insert(0, str(TRAINING))
     try:
-        pack = importlib.import_module("pack")
+        return importlib.import_module(name)
     finally:
         sys.path.remove(str(TRAINING))
+
+
+def test_packing_keeps_documents_whole_and_apart(corpus: ModuleType) -> None:
+    pack = of_training("pack")
     rng = np.random.default_rng(0)
     made = [([int(i) for i in rng.integers(7, 4096, rng.integers(2, 40))], []) for _ in range(300)]
     made = [(ids, [1] * len(ids)) for ids, _ in made]
@@ -217,6 +226,80 @@ def test_packing_keeps_documents_whole_and_apart(corpus: ModuleType) -> None:
     assert (arrays["document"] > 0).mean() > 0.9
     with pytest.raises(ValueError, match="does not fit"):
         pack.pack([([1] * 65, [1] * 65)], window=63)
+
+
+def test_an_answer_of_a_word_is_not_outweighed_by_a_story() -> None:
+    pack = of_training("pack")
+    answer = np.zeros((2, 200), np.uint8)
+    answer[0, 10:12] = answer[0, 30:94] = answer[1, 150:] = 1  # a word, a story, and one up to the window's end
+    weights = pack.answer_weights(answer)
+    assert ((weights > 0) == (answer > 0)).all()
+    word, story = weights[0, 10:12].sum(), weights[0, 30:94].sum()
+    assert 1 < story / word < 64 / 2 / 2
+    assert weights[0, 10] == weights[0, 11] > 1 > weights[1, 150] == weights[1, 199]
+    eight = np.ones((1, pack.USUAL_ANSWER), np.uint8)
+    assert (pack.answer_weights(eight) == 1).all()
+
+
+def test_short_documents_fill_what_long_ones_leave_and_none_is_lost(corpus: ModuleType) -> None:
+    build, pack = of_training("build"), of_training("pack")
+    rng = np.random.default_rng(0)
+
+    def some(count: int, low: int, high: int) -> list[tuple[list[int], list[int]]]:
+        return [
+            ([int(i) for i in rng.integers(7, 4096, length)], [1] * length) for length in rng.integers(low, high, count)
+        ]
+
+    short, longer = some(3000, 5, 97), some(400, 98, 194)
+    before = sorted(tuple(ids) for ids, _ in short + longer)
+    alone = pack.pack(longer, 192)
+    build.fill(short, longer, 192, np.random.default_rng(1))
+    filled = pack.pack(longer, 192)
+    assert sorted(tuple(ids) for ids, _ in short + longer) == before
+    assert (alone["document"] > 0).mean() < 0.85 < 0.93 < (filled["document"] > 0).mean()
+    assert len(filled["ids"]) < 1.1 * len(alone["ids"])
+
+
+def test_drills_of_tokens_ask_only_for_what_stands_before_and_give_every_token_its_turn(corpus: ModuleType) -> None:
+    build = of_training("build")
+    tokenizer = Tokenizer.from_file(Path(__file__).parents[1] / "labkit/lm/weights/lab-chat/tokenizer.json")
+    asked: set[int] = set()
+    for ids, learned in build.token_drills(tokenizer, np.random.default_rng(0), 1000):
+        assert len(ids) == len(learned)
+        for place, (token, learn) in enumerate(zip(ids, learned, strict=True)):
+            if learn:
+                assert token in ids[:place]
+                asked.add(token)
+    ordinary = set(range(tokenizer.vocab_size)) - set(tokenizer.special.values())
+    assert asked <= ordinary
+    assert len(asked) > 0.95 * len(ordinary)
+
+
+def test_later_questions_about_a_text_are_answered_by_that_text(corpus: ModuleType) -> None:
+    draw = corpus.Draw(8, rough=0.0)
+    answered = 0
+    for _ in range(300):
+        made = corpus.exchange(draw, "context")
+        for question, said in zip(made.further[::2], made.further[1::2], strict=True):
+            assert (question.role, said.role) == ("user", "assistant")
+            assert question.text != made.ask
+            there = said.think.removeprefix("The text says: ")
+            assert said.text == "The text does not say." or there in made.ask + made.system
+            answered += 1
+    for _ in range(300):
+        made = corpus.exchange(draw, "extraction")
+        for said in made.further[1::2]:
+            values = json.loads(said.text).values() if said.text.startswith("{") else [said.text]
+            assert all(str(value).lower() in (made.ask + made.system).lower() for value in values)
+            answered += 1
+    assert answered > 500
+
+
+def test_a_style_is_not_left_by_a_later_question(corpus: ModuleType) -> None:
+    draw = corpus.Draw(8, rough=0.0)
+    asked_on = [made for made in (corpus.exchange(draw, "context") for _ in range(100)) if made.further and made.short]
+    for made in asked_on:
+        assert corpus.styled(draw, made, "upper")[1].further == ()
 
 
 def test_every_function_of_the_corpus_passes_its_three_cases_and_a_part_is_kept_for_the_evaluation(

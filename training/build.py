@@ -15,7 +15,8 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,15 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from corpus import MIXES, Draw, documents  # noqa: E402
+from corpus import DRILLS, MIXES, Draw, documents  # noqa: E402
 from corpus import document as draw_document  # noqa: E402
-from pack import document_ids, pack  # noqa: E402
+from pack import END_OF_TEXT, document_ids, pack  # noqa: E402
 
 from labkit.lm.tokens import SPECIAL, Tokenizer, learn_merges, merge, pieces  # noqa: E402
 
 VOCABULARY = 4096
 WINDOWS = (96, 192, 1024)  # attention over a short window costs little, and most documents are short
+Pair = tuple[list[int], list[int]]  # a document's ids, and which of them are to be learned
 WORD_MERGES = 2150  # of the 3,833 merges; the rest join a space to the first part of a word
 
 
@@ -76,18 +78,58 @@ def twins(tokenizer: Tokenizer) -> np.ndarray:
     return np.array(pairs, np.uint16)
 
 
+def token_drills(tokenizer: Tokenizer, rng: np.random.Generator, count: int) -> Iterator[Pair]:
+    """`count` documents of tokens drawn from the whole vocabulary: a row and the same again, or pairs that are looked up.
+
+    A token that no text of the training needs is never the right one, so a network learns to rule it out, and then
+    cannot copy it either. Here each has its turn.
+    """
+    new_line, colon = (tokenizer.encode(text)[0] for text in ("\n", ":"))
+
+    def some(low: int, high: int) -> list[int]:
+        row: list[int] = rng.integers(len(SPECIAL), tokenizer.vocab_size, rng.integers(low, high + 1)).tolist()
+        return row
+
+    for _ in range(count):
+        parts: list[tuple[list[int], int]]
+        if rng.random() < 0.4:
+            row = [*some(4, 40), new_line]
+            parts = [(row, 0), *[(row, 1)] * int(rng.integers(1, 3))]
+        else:
+            pairs = [([*some(1, 2), colon], some(1, 4)) for _ in range(rng.integers(3, 9))]
+            parts = [([*key, *value, new_line], 0) for key, value in pairs]
+            for place in rng.permutation(len(pairs)):
+                parts += [(pairs[place][0], 0), (pairs[place][1], 1), ([new_line], 0)]
+        ids = [token for row, _ in parts for token in row]
+        yield [END_OF_TEXT, *ids], [0, *(learned for row, learned in parts for _ in row)]
+
+
+def fill(short: list[Pair], longer: list[Pair], window: int, rng: np.random.Generator) -> None:
+    """Move documents of `short` to where those of `longer`, which are over half a window each, leave room in theirs."""
+    free = sum(window + 1 - len(ids) for ids, _ in longer)
+    while short and free > len(short[-1][0]):
+        free -= len(short[-1][0])
+        longer.append(short.pop())
+    rng.shuffle(longer)
+
+
 def windows(tokenizer: Tokenizer, seed: int, n_documents: int, mix: str) -> dict[str, np.ndarray]:
     """The corpus as shuffled windows, in the shortest of WINDOWS that a document fits; what fits none is left out.
 
     Keys: 'ids 96', 'answer 96', 'document 96', and so on for each length (see `pack`); 'twins' (N,2), the ids of
     each token that begins with a space and of the same token without it.
     """
-    short: dict[int, list[tuple[list[int], list[int]]]] = {window: [] for window in WINDOWS}
-    for document, _ in documents(seed, n_documents, mix):
-        pair = document_ids(document, lambda text: tokenizer.encode(text, special=True))
+    short: dict[int, list[Pair]] = {window: [] for window in WINDOWS}
+    rng = np.random.default_rng(seed)
+    made = (
+        document_ids(document, lambda text: tokenizer.encode(text, special=True))
+        for document, _ in documents(seed, n_documents, mix)
+    )
+    for pair in chain(made, token_drills(tokenizer, rng, round(n_documents * DRILLS.get(mix, 0) / 2))):
         fitting = [window for window in WINDOWS if len(pair[0]) <= window + 1]
         if fitting:
             short[fitting[0]].append(pair)
+    fill(short[WINDOWS[0]], short[WINDOWS[1]], WINDOWS[1], rng)
     arrays = {"twins": twins(tokenizer)}
     for window, pairs in short.items():
         packed = pack(pairs, window)

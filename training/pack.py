@@ -12,6 +12,8 @@ import numpy as np
 
 END_OF_TEXT = 0
 Document = Sequence[tuple[str, bool]]
+LEVELLING = 0.6  # 0: each token of an answer counts alike; 1: each answer does, be it one word or a story
+USUAL_ANSWER = 8  # tokens; in an answer of this length a token has the weight 1
 
 
 def document_ids(document: Document, encode: Callable[[str], list[int]]) -> tuple[list[int], list[int]]:
@@ -64,3 +66,17 @@ def pack(pairs: Iterable[tuple[list[int], list[int]]], window: int, open_windows
             arrays["document"][row, span] = number
             at += len(ids)
     return arrays
+
+
+def answer_weights(answer: np.ndarray) -> np.ndarray:
+    """answer (N,T) with 1 where a token is to be learned -> its weight (N,T) float16, less in long answers.
+
+    A run of L tokens has weights (L / USUAL_ANSWER) ** -LEVELLING: without that, three stories outweigh a hundred
+    answers of a word, and what an answer of a word needs (to read a text, to compare) is learnt last.
+    """
+    flat = np.concatenate([answer, np.zeros_like(answer[:, :1])], axis=1).ravel() > 0
+    edges = np.flatnonzero(np.diff(flat, prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    weights = np.zeros(len(flat), np.float16)
+    weights[flat] = np.repeat((np.maximum(ends - starts, 1) / USUAL_ANSWER) ** -LEVELLING, ends - starts)
+    return weights.reshape(len(answer), -1)[:, :-1]

@@ -28,17 +28,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from muon import optimizers
 from network import SHAPES, Llama, rotary
+from pack import answer_weights
 
 PROMPT_SHARE = 0.12  # prompt tokens that count in a step, and with what weight
 PROMPT_WEIGHT = 0.4
 
 
 class Windows:
-    """Packed windows of one length: ids (N,T+1) uint16, answer (N,T+1) uint8 where 1 marks tokens to be learned,
+    """Packed windows of one length: ids (N,T+1) uint16, weight (N,T+1) of the tokens to be learned (0: not to be),
     document (N,T+1) uint16 with 0 for padding."""
 
-    def __init__(self, ids: np.ndarray, answer: np.ndarray, document: np.ndarray) -> None:
-        self.ids, self.answer, self.document = ids, answer, document
+    def __init__(self, ids: np.ndarray, weight: np.ndarray, document: np.ndarray) -> None:
+        self.ids, self.weight, self.document = ids, weight, document
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,14 +47,14 @@ class Windows:
     def split(self, share: float) -> tuple[Windows, Windows]:
         """The first `share` of the windows, and the rest."""
         at = round(len(self) * share)
-        parts = (self.ids, self.answer, self.document)
+        parts = (self.ids, self.weight, self.document)
         return Windows(*(part[:at] for part in parts)), Windows(*(part[at:] for part in parts))
 
     def batch(self, rows: np.ndarray, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Inputs (B,T), targets (B,T), weights (B,T; -1 where nothing follows) and the causal mask (B,1,T,T) within
         each document."""
         ids = torch.from_numpy(self.ids[rows].astype(np.int64)).to(device)
-        weight = torch.from_numpy(self.answer[rows].astype(np.float32)).to(device)
+        weight = torch.from_numpy(self.weight[rows].astype(np.float32)).to(device)
         document = torch.from_numpy(self.document[rows].astype(np.int32)).to(device)
         seen, n_seen = document[:, :-1], document.shape[1] - 1
         causal = torch.tril(torch.ones(n_seen, n_seen, dtype=torch.bool, device=device))
@@ -66,7 +67,8 @@ def read_windows(path: Path) -> dict[int, Windows]:
     """Window length -> its windows, from a file that `build.py` wrote."""
     with np.load(path) as file:
         lengths = sorted(int(key.split(" ")[1]) for key in file if key.startswith("ids "))
-        return {n: Windows(*(file[f"{part} {n}"] for part in ("ids", "answer", "document"))) for n in lengths}
+        parts = {n: [file[f"{part} {n}"] for part in ("ids", "answer", "document")] for n in lengths}
+    return {n: Windows(ids, answer_weights(answer), document) for n, (ids, answer, document) in parts.items()}
 
 
 def liken_twins(model: Llama, path: Path) -> None:
@@ -110,7 +112,7 @@ def validation_loss(model: Llama, windows: dict[int, Windows], device: str) -> f
             size = max(1, 3072 // length)
             for start in range(0, len(part), size):
                 ids, targets, weight, mask = part.batch(np.arange(start, min(start + size, len(part))), device)
-                chosen = weight > 0.5
+                chosen = weight > 0
                 logits = model.logits(model.hidden(ids, mask, *positions)[chosen])
                 total += F.cross_entropy(logits, targets[chosen], reduction="sum").item()
                 count += int(chosen.sum())

@@ -3,8 +3,21 @@
 Standard library only, and deterministic: one seed, one corpus.
 """
 
-from .compose import MIXES, SKILLS, document, documents, exchange, styled
+from .compose import DRILLS, MIXES, SKILLS, document, documents, exchange, styled
 from .documents import Chat, Exchange, Raw, Turn
 from .draw import Draw
 
-__all__ = ["MIXES", "SKILLS", "Chat", "Draw", "Exchange", "Raw", "Turn", "document", "documents", "exchange", "styled"]
+__all__ = [
+    "DRILLS",
+    "MIXES",
+    "SKILLS",
+    "Chat",
+    "Draw",
+    "Exchange",
+    "Raw",
+    "Turn",
+    "document",
+    "documents",
+    "exchange",
+    "styled",
+]

@@ -72,7 +72,7 @@ STYLED = (
     "naming",
 )
 SLOW: dict[str, float] = {
-    "naming": 4,
+    "naming": 3.5,
     "names": 3,
     "taglines": 2,
     "stories": 5,
@@ -91,8 +91,8 @@ SLOW: dict[str, float] = {
     "concepts": 5,
     "arithmetic": 26,
     "word_problems": 14,
-    "comparison": 7,
-    "sentiment": 10,
+    "comparison": 9,
+    "sentiment": 9,
     "spam": 2,
     "extraction": 16,
     "titles": 12,
@@ -100,12 +100,12 @@ SLOW: dict[str, float] = {
     "context": 16,
     "code": 10,
     "tools": 10,
-    "patterns": 14,
-    "echo": 9,
+    "patterns": 16,
+    "echo": 12,
     "rules": 5,
     "persona": 2,
     "follow_ups": 5,
-    "logic": 7,
+    "logic": 10,
     "completions": 4,
 }
 """More of what is learnt slowly (to copy, to reckon, to read a text), less of what is soon known by heart."""
@@ -120,8 +120,8 @@ MIXES: dict[str, dict[str, float]] = {
 """For each stage of training, the skills whose weight is another than in SKILLS."""
 THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = {"drilled": 0.15, "slow": 0.2}
-"""The share of documents that are drills."""
+DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.06}
+"""The share of documents that are drills; `build.py` adds half as many of any tokens at all."""
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -182,11 +182,16 @@ def styled(draw: Draw, exchange: Exchange, style: str | None = None) -> tuple[st
     if draw.chance(0.25) and style in ("one_word", "french", "json", "upper", "brief"):
         stop = "" if exchange.ask[-1:] in ".?!:)" else "."
         return style, replace(
-            exchange, ask=f"{exchange.ask}{stop} {system}", answer=answer, think=f"{exchange.think} {rule}", system=""
+            exchange,
+            ask=f"{exchange.ask}{stop} {system}",
+            answer=answer,
+            think=f"{exchange.think} {rule}",
+            system="",
+            further=(),
         )
     if draw.chance(0.15):
         system = draw.pick(("You are a helpful assistant. ", "You are Pebble. ")) + system
-    return style, replace(exchange, answer=answer, think=f"{exchange.think} {rule}", system=system)
+    return style, replace(exchange, answer=answer, think=f"{exchange.think} {rule}", system=system, further=())
 
 
 def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
@@ -238,6 +243,8 @@ def document(draw: Draw) -> Chat | Raw:
     if made.ask:
         turns.append(Turn("user", made.ask))
     turns.append(Turn("assistant", made.answer, made.think))
+    if made.further and draw.chance(0.75):
+        turns += made.further
     return Chat(tuple(turns))
 
 

@@ -24,7 +24,8 @@ class Exchange:
 
     short: the answer in a word or two, where there is one.  french: the answer in French, where there is one.
     before: turns that come first.  system: a system prompt that belongs to it.  check: what a right answer contains.
-    solo: whether nothing may be put around it.
+    solo: whether nothing may be put around it.  further: turns that may come after it, a text that costs many tokens
+    to read being asked about once more.
     """
 
     ask: str
@@ -36,6 +37,7 @@ class Exchange:
     system: str = ""
     check: str = ""
     solo: bool = False
+    further: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..documents import Raw
 from ..draw import Draw
 from ..world import items
+from . import patterns
 from .numbers import VALUE, fits
 
 ARROWS = (": ", " -> ", " = ", ", ", " is ", "\t")
@@ -58,5 +59,14 @@ def reckon(draw: Draw) -> Raw:
     return Raw(parts=tuple(parts) or (("1 + 1 =", False), (" 2\n", True)))
 
 
+def continue_pairs(draw: Draw) -> Raw:
+    """Pairs of one hidden rule; from the third on, what belongs behind each."""
+    arrow, end = draw.pick(ARROWS), draw.pick(("\n", "\n", "; "))
+    parts: list[tuple[str, bool]] = []
+    for place, (left, right) in enumerate(patterns.pairs(draw, draw.number(6, 10))):
+        parts += [(f"{left}{arrow.rstrip(' ')}", False), (" " * arrow.endswith(" ") + right, place > 1), (end, False)]
+    return Raw(parts=tuple(parts))
+
+
 def drill(draw: Draw) -> Raw:
-    return draw.weighted((4, again), (5, look_up), (4, reckon))(draw)
+    return draw.weighted((3, again), (4, look_up), (4, reckon), (5, continue_pairs))(draw)

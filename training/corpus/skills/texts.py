@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ..documents import Exchange
+from ..documents import Exchange, Turn
 from ..draw import Draw
 from ..world import items, rows
 from .values import Cast, invented, json_value, listed, plain, slots_of
@@ -207,6 +207,7 @@ def extraction(draw: Draw) -> Exchange:
             wanted[draw.pick(absent)] = None
             keys = draw.some(list(wanted), len(wanted))
         record = {key: wanted[key] for key in keys}
+    further = asked_again(draw, names, cast)
     think = ". ".join(f"{key}: {'not there' if value is None else value}" for key, value in record.items()) + "."
     answer = json.dumps(record, ensure_ascii=False)
     keys = [f'"{key}"' for key in record] if draw.chance(0.07) else list(record)
@@ -218,7 +219,45 @@ def extraction(draw: Draw) -> Exchange:
     if draw.chance(0.1):
         system = draw.pick(("Reply with JSON only.", "You extract data and answer in JSON.", "You return valid JSON."))
     ask = draw.ask("extraction", section, keys=shown, t=text)
-    return Exchange(ask, answer, think, system=system, check=answer, solo=True)
+    return Exchange(ask, answer, think, system=system, check=answer, solo=True, further=further)
+
+
+AGAIN = (
+    "And the {key}?",
+    "and the {key}?",
+    "{key}?",
+    "what about the {key}",
+    "now the {key} only",
+    "Which {key} does it give?",
+    "Just the {key}, please.",
+    "the {key} pls",
+    "What is the {key}?",
+)
+AGAIN_AS_JSON = (
+    "Now only {keys}.",
+    "the same with {keys} only",
+    "And as JSON with {keys}?",
+    "Give me JSON with {keys}.",
+    "json: {keys}",
+    "only the keys {keys} please",
+)
+
+
+def asked_again(draw: Draw, names: dict[str, str], cast: Cast) -> tuple[Turn, ...]:
+    """One to three more questions about a text, for a value or for an object with other keys."""
+    turns: list[Turn] = []
+    for field in draw.some(list(names), min(len(names), draw.number(1, 3))):
+        if draw.chance(0.65):
+            key = names[field].replace("_", " ")
+            turns.append(Turn("user", draw.say(draw.pick(AGAIN), key=key)))
+            turns.append(Turn("assistant", cast[field], f"{key}: {cast[field]}."))
+            continue
+        chosen = draw.some(list(names), draw.number(1, len(names)))
+        asked = joined([names[each] for each in chosen])
+        answer = json.dumps({names[each]: json_value(cast[each]) for each in chosen}, ensure_ascii=False)
+        turns.append(Turn("user", draw.say(draw.pick(AGAIN_AS_JSON), keys=asked)))
+        turns.append(Turn("assistant", answer, ". ".join(f"{names[each]}: {cast[each]}" for each in chosen) + "."))
+    return tuple(turns)
 
 
 DOINGS = [(do, doing, done) for do, doing, done in rows("doings")]
@@ -293,6 +332,7 @@ def summary(draw: Draw) -> Exchange:
 
 Fact = tuple[list[str], list[str], str, str]
 FACTS: dict[str, list[Fact]] = {}
+NOT_THERE = "The text does not say."
 for _kind, _sentences, _questions, _answer, _whole in rows("context"):
     FACTS.setdefault(_kind, []).append((_sentences.split(";"), _questions.split(";"), _answer, _whole))
 
@@ -391,6 +431,21 @@ def missing(draw: Draw, groups: list[list[Told]]) -> str:
     return Told(draw, about, draw.pick(left), False).question
 
 
+def more_questions(draw: Draw, groups: list[list[Told]], asked: Told) -> tuple[Turn, ...]:
+    """Up to six further questions about the same text, a fifth of them about what is not there."""
+    others = [told for group in groups for told in group if told is not asked]
+    count = min(len(others), draw.weighted((3, 1), (4, 2), (3, 4), (2, 6)))
+    turns: list[Turn] = []
+    for told in draw.some(others, count):
+        if draw.chance(0.2):
+            turns.append(Turn("user", missing(draw, groups)))
+            turns.append(Turn("assistant", NOT_THERE, "I look for it in the text. It is not there."))
+            continue
+        turns.append(Turn("user", told.question))
+        turns.append(Turn("assistant", told.whole, f"The text says: {told.sentence}"))
+    return tuple(turns)
+
+
 def context(draw: Draw) -> Exchange:
     count = draw.weighted(
         (38, draw.number(1, 3)), (27, draw.number(4, 8)), (20, draw.number(9, 18)), (12, draw.number(24, 42))
@@ -408,9 +463,10 @@ def context(draw: Draw) -> Exchange:
         ask = draw.ask("context", x=text, q=question)
     else:
         ask = question[0].lower() + question[1:].rstrip("?") if draw.chance(0.15) else question
+    further = more_questions(draw, groups, told) if form != "cite" else ()
     if not there:
         think = "I look for it in the text. It is not there."
-        return Exchange(ask, "The text does not say.", think, system=system, check="does not say", solo=True)
+        return Exchange(ask, NOT_THERE, think, system=system, check="does not say", solo=True, further=further)
     think = f"The text says: {told.sentence}"
     if form == "cite":
         answer, check = f"{told.whole} [{place + 1}]", f"{told.short}&{place + 1}"
@@ -419,4 +475,5 @@ def context(draw: Draw) -> Exchange:
         )
     answer = draw.weighted((8, told.whole), (1, capital_letter(told.short) + "."))
     short = capital_letter(told.short)
-    return Exchange(ask, answer, think, short=short, system=system, check=told.short, solo=bool(system) or count > 8)
+    solo = bool(system) or count > 8
+    return Exchange(ask, answer, think, short=short, system=system, check=told.short, solo=solo, further=further)
