@@ -79,7 +79,7 @@ def twins(tokenizer: Tokenizer) -> np.ndarray:
 
 
 def token_drills(tokenizer: Tokenizer, rng: np.random.Generator, count: int) -> Iterator[Pair]:
-    """`count` documents of tokens drawn from the whole vocabulary: a row and the same again, or pairs that are looked up.
+    """`count` documents of tokens drawn from the whole vocabulary: rows repeated, pairs looked up.
 
     A token that no text of the training needs is never the right one, so a network learns to rule it out, and then
     cannot copy it either. Here each has its turn.
