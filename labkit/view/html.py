@@ -34,7 +34,8 @@ _UNSEEN = re.compile(
 # ones: without a scheme, a host or a root.
 _CODE = r"`(?P<code>[^`\n]+)`"
 _ADDRESS = r"https://[\w.~/?#@!$&;=+,:%-]+|(?!/)(?=[^)]*[.#])[\w.~/?#@!$&;=+,%-]+"
-_MARKS = re.compile(rf"{_CODE}|(?<!\w)\[(?P<words>[^\[\]\n]+)\]\((?P<address>{_ADDRESS})\)", re.ASCII)
+_SLANTED = r"(?<![\w*])\*(?P<slanted>[a-z]+(?: [a-z]+){0,3})\*(?![\w*])"
+_MARKS = re.compile(rf"{_CODE}|{_SLANTED}|(?<!\w)\[(?P<words>[^\[\]\n]+)\]\((?P<address>{_ADDRESS})\)", re.ASCII)
 
 
 class Html(str):
@@ -65,7 +66,7 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 
 def marked(text: object) -> Html:
-    """A sentence of the lab's own, with its `code` and its [links](04-sampling.ipynb) shown as such.
+    """A sentence of the lab's own, its `code`, its *slanted words* and its [links](04-sampling.ipynb) shown as such.
 
     Everything is escaped first. Nothing else of Markdown is read: what is not whole stays as it is written, and so
     does a link to anywhere but an https or a relative address.
@@ -206,6 +207,8 @@ def breaking(name: str) -> Html:
 def _mark(match: re.Match[str]) -> str:
     if match["code"] is not None:
         return f"<code>{match['code']}</code>"
+    if match["slanted"] is not None:
+        return f"<i>{match['slanted']}</i>"
     words = re.sub(_CODE, r"<code>\g<code></code>", match["words"])
     return f'<a href="{match["address"]}" target="_blank" rel="noopener">{words}</a>'
 
