@@ -77,7 +77,7 @@ class StreamScope(Board):
         self._halt.disabled = True
         self._strip, self._event = ipywidgets.HTML(), ipywidgets.HTML()
         self._newest = Newest(self.guard(self._arrived))
-        self.on(self.knobs["event"].slider, self._draw)
+        self.on(self.knobs["event"], self._draw)
         side = column(
             self._fault, self.knobs["after"].box, self.knobs["max_tokens"].box, heading("Look at one event"),
             self.knobs["event"].box,
