@@ -187,8 +187,8 @@ class StreamScope(Board):
     def _draw(self) -> None:
         arriving = self.call is not None and not self.call.over
         number = len(self._view.beats) - 1 if arriving else int(self.event)
+        self._event.value = str(self._view.event(number))  # first what the slider is for
         self._strip.value = str(self._view.strip(number))
-        self._event.value = str(self._view.event(number))
 
 
 def stream_scope(
