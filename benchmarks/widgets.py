@@ -123,7 +123,8 @@ AWAIT_MOVE = """([picture, lost_ms]) => {
             watch.disconnect()
             const changed = performance.now()
             if (image) await image.decode().catch(() => 0)
-            requestAnimationFrame(() => {
+            const soon = input ? then => then() : requestAnimationFrame  // a number is seen in the frame that paints it
+            soon(() => {
                 const painted = new MessageChannel()
                 painted.port1.onmessage = () => {
                     const to = changed - start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -355,6 +356,45 @@ def test_the_first_free_port_from_8888_is_taken(monkeypatch: pytest.MonkeyPatch)
             desk.free_port(None, tries=1)
         with pytest.raises(ServerError, match=f"port {port} is taken"):
             desk.free_port(port)
+
+
+def test_a_connection_to_the_kernel_sends_each_message_at_once() -> None:
+    """Asked of the operating system, of the socket of a real web socket."""
+    from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+    from tornado import httpserver, netutil, web, websocket
+
+    assert issubclass(desk.at_once(ZMQChannelsWebsocketConnection), ZMQChannelsWebsocketConnection)
+    found = []
+
+    class Connection:
+        def __init__(self, handler: Any) -> None:
+            self.websocket_handler = handler
+
+        def connect(self) -> str:
+            return "connected"
+
+    class Handler(websocket.WebSocketHandler):
+        def open(self, kind: str) -> None:
+            said = (desk.at_once(Connection) if kind == "lab" else Connection)(self).connect()
+            sends = self.ws_connection.stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            found.append((kind, said, bool(sends)))
+
+        def data_received(self, chunk: bytes) -> None:
+            raise NotImplementedError
+
+    async def talk() -> None:
+        sockets = netutil.bind_sockets(0, "127.0.0.1")
+        server = httpserver.HTTPServer(web.Application([("/(.*)", Handler)]))
+        server.add_sockets(sockets)
+        for kind in ("plain", "lab"):
+            client = await websocket.websocket_connect(f"ws://127.0.0.1:{sockets[0].getsockname()[1]}/{kind}")
+            client.close()
+            assert await client.read_message() is None
+        server.stop()
+        await server.close_all_connections()
+
+    asyncio.run(talk())
+    assert found == [("plain", "connected", False), ("lab", "connected", True)]
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 10**9])

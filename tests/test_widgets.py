@@ -230,6 +230,16 @@ def test_the_first_sixty_moves_of_a_drag_end_at_the_last(knob: Any) -> None:
     assert len(drawn) <= 60
 
 
+def test_what_a_move_draws_goes_to_the_browser_before_the_number_beside_it(
+    knob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr("ipywidgets.Widget._send", lambda widget, message, buffers=None: sent.append((widget, message)))
+    knob.control.slider.set_state({"value": 1.25})  # as the browser does
+    updated = [widget for widget, message in sent if message["method"] == "update"]
+    assert updated == [knob.screen, knob.control.field]
+
+
 def test_it_keeps_its_own_copy_of_the_logits() -> None:
     logits = LOGITS.copy()
     knob = widgets.temperature(logits, EIGHT)

@@ -168,9 +168,12 @@ class Board(ABC):
         return guarded
 
     def on(self, widget: Any, action: Callable[[], None], name: str = "value") -> None:
-        """Call `action` when the widget's value changes."""
+        """Call `action` when the value of a widget or a knob changes."""
         guarded = self.guard(action)
-        widget.observe(lambda _: guarded(), name)
+        if isinstance(widget, NumberControl):
+            widget.on_move(lambda _: guarded())
+        else:
+            widget.observe(lambda _: guarded(), name)
 
     def press(self, text: str, action: Callable[[], None], **options: Any) -> ipywidgets.Button:
         """A guarded `button`."""

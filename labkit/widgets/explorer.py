@@ -82,11 +82,11 @@ class SamplingExplorer(Board):
 
     def _wire(self) -> None:
         for control in self.knobs.values():
-            self.on(control.slider, self._draw)
+            self.on(control, self._draw)
         self.on(self._prompt, self._restarted)
         self.on(self._model, self._restarted)
         self.on(self._token, self._token_chosen)
-        self.on(self._bias.slider, self._bias_moved)
+        self.on(self._bias, self._bias_moved)
 
     def _lay_out(self) -> None:
         moves = row(

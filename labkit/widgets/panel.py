@@ -8,7 +8,7 @@ the next ones back and then sends the newest (ipywidgets' throttle), so a fast d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Protocol
 
@@ -30,11 +30,17 @@ LOST = (
 
 
 def _toolbar(*states: str) -> str:
-    """The notebooks whose toolbar shows one of these states of the kernel, as a selector."""
+    """What is below a notebook's toolbar that shows one of these states of the kernel, as a selector.
+
+    Asked of the toolbar, not of the panel around it: with each message of the kernel the state changes, and the browser
+    looks again through all that is in the element of which `:has` is asked.
+    """
     signs = ", ".join(f".jp-Notebook-ExecutionIndicator[data-status='{state}']" for state in states)
-    return f".jp-NotebookPanel:has({signs})"
+    return f".jp-NotebookPanel-toolbar:has({signs}) ~ *"
 
 
+# Pictures are drawn anew thirty times a second: what is in one moves nothing outside it. noUiSlider gives each slider
+# two layers of its own, which together cost every frame more than they save the one slider that moves.
 _STYLE = f"""<style>
 .lab-gone, .lab-lost {{ display: none; border-left: 4px solid {TONES["bad"]}; padding: 1px 0 1px 10px; margin: 4px 0;
   font-size: 13px; line-height: 1.4; overflow-wrap: break-word; white-space: normal; }}
@@ -43,6 +49,8 @@ _STYLE = f"""<style>
 {_toolbar("connecting", "disconnected")} .lab-lost {{ display: block; }}
 {_toolbar("connecting", "disconnected")} .lab-gone {{ display: none; }}
 .lab-live.jupyter-widgets-disconnected::before, .lab-live .jupyter-widgets-disconnected::before {{ content: none; }}
+.lab-live .widget-html-content {{ contain: content; }}
+.lab-live .noUi-origin, .lab-live .noUi-connect {{ will-change: auto; }}
 </style>"""
 
 
@@ -101,6 +109,15 @@ class NumberControl:
         """Move both. Raises ParameterError for a number outside the range, where a drag would stop at its end."""
         self.slider.value = self.checked(value)
 
+    def on_move(self, action: Callable[[Any], None]) -> None:
+        """Call `action` when the number changes, before the other control follows.
+
+        Each change is a message of its own to the browser, and what the move draws should be the first of them.
+        """
+        self.slider.unobserve(self._follow, "value")
+        self.slider.observe(action, "value")
+        self.slider.observe(self._follow, "value")
+
     def _follow(self, change: Any) -> None:
         value = self._stepped(change["new"])
         if self.value != value:  # the browser's own 0.35000000000000003 stays as it is, or the two would never agree
@@ -134,7 +151,7 @@ class Panel(ABC):
         self.box = ipywidgets.VBox([gone(), *(control.box for control in self.controls), self.screen])
         self.box.add_class("lab-live")
         for control in self.controls:
-            control.slider.observe(self._draw, "value")
+            control.on_move(self._draw)
         self._draw()
 
     @property

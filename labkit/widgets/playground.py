@@ -305,7 +305,7 @@ class RequestPlayground(AskingBoard):
         return field_of(self._known, name).start
 
     def _wired(self, name: str, setting: Setting) -> Setting:
-        self.on(setting.control, self._redraw)
+        self.on(setting.knob or setting.control, self._redraw)
         return setting
 
     def _put(self, name: str, setting: Setting) -> None:

@@ -77,7 +77,7 @@ class StreamScope(Board):
         self._halt.disabled = True
         self._strip, self._event = ipywidgets.HTML(), ipywidgets.HTML()
         self._newest = Newest(self.guard(self._arrived))
-        self.on(self.knobs["event"].slider, self._draw)
+        self.on(self.knobs["event"], self._draw)
         side = column(
             self._fault, self.knobs["after"].box, self.knobs["max_tokens"].box, heading("Look at one event"),
             self.knobs["event"].box,
@@ -187,8 +187,8 @@ class StreamScope(Board):
     def _draw(self) -> None:
         arriving = self.call is not None and not self.call.over
         number = len(self._view.beats) - 1 if arriving else int(self.event)
+        self._event.value = str(self._view.event(number))  # first what the slider is for
         self._strip.value = str(self._view.strip(number))
-        self._event.value = str(self._view.event(number))
 
 
 def stream_scope(
