@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit import facts
-from labkit.diagnosis import diagnose
+from labkit.diagnosis import codes, diagnose
 from labkit.diagnosis.cases import exchange_of_case
 from labkit.diagnosis.reading import read
 from labkit.diagnosis.rules import Rule, rules
@@ -328,7 +328,11 @@ def test_words_that_say_nothing_name_no_cause_confidently(text: str) -> None:
 
 def test_an_empty_answer_to_a_chat_is_not_called_fine() -> None:
     found = found_for({"status": 200, "text": "", "headers": {"content-type": "application/json"}})
-    assert found.first.id == "json_cut"
+    assert found.first.id == "blank_answer"
+    waited = found_for(
+        {"status": 200, "text": ": keep-alive\n\n" * 3, "headers": {"content-type": "text/event-stream"}}
+    )
+    assert waited.first.id == "blank_answer"
     assert not found_for({"status": 200, "text": "OK"}).fine
 
 
@@ -336,3 +340,85 @@ def test_a_stream_that_stops_within_an_event_is_a_cut_stream() -> None:
     text = 'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\ndata: {"choices": [{"delta": {"con'
     found = found_for({"status": 200, "headers": {"content-type": "text/event-stream"}, "text": text})
     assert found.first.id == "stream_cut"
+
+
+def test_every_code_of_a_provider_has_its_page_its_day_and_a_known_cause() -> None:
+    known = {rule.id for rule in rules()}
+    for table in read_yaml(codes.CODES).data:
+        assert re.match(r"https://[\w.-]+/\S+$", table["source"]), table
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", str(table["read"])), table
+        assert set(table["codes"]) <= known, table
+        assert "where" in table or not any(
+            str(c).isdigit() for cs in table["codes"].values() for c in cs if c != "20012"
+        )
+    assert codes.causes() <= known
+
+
+@pytest.mark.parametrize(
+    ("host", "body", "cause"),
+    [
+        ("dashscope.aliyuncs.com", {"code": "Arrearage", "message": "Access denied."}, "no_credit"),
+        ("ark.cn-beijing.volces.com", {"error": {"code": "ModelNotOpen", "message": "No."}}, "not_activated"),
+        ("open.bigmodel.cn", {"error": {"code": "1261", "message": "Prompt 超长"}}, "context_too_long"),
+        ("open.bigmodel.cn", {"error": {"code": "1215", "message": "请检查文档"}}, "exclusive_fields"),
+        ("api.cloudflare.com", {"success": False, "errors": [{"code": 5016, "message": "No."}]}, "terms_to_accept"),
+        (
+            "hunyuan.tencentcloudapi.com",
+            {"Response": {"Error": {"Code": "AuthFailure.SignatureExpire"}}},
+            "clock_wrong",
+        ),
+        (
+            "bedrock-runtime.us-east-1.amazonaws.com",
+            {"__type": "ModelTimeoutException", "message": "No."},
+            "model_timeout",
+        ),
+        ("us.ml.cloud.ibm.com", {"errors": [{"code": "token_quota_reached", "message": "No."}]}, "no_credit"),
+    ],
+)
+def test_a_code_that_a_provider_documents_outweighs_the_words(host: str, body: Any, cause: str) -> None:
+    found = found_for({"status": 400, "url": f"https://{host}/v1/chat/completions", "body": body})
+    assert found.first.id == cause
+    assert found.first.points > 90
+    assert any("explains it" in line for line in found.first.evidence)
+
+
+def test_a_bare_number_is_read_only_where_its_provider_answers() -> None:
+    body = {"error": {"code": "1261", "message": "No."}}
+    elsewhere = found_for({"status": 400, "url": "https://api.example.com/v1/chat/completions", "body": body})
+    assert elsewhere.first is None or elsewhere.first.id != "context_too_long"
+
+
+def test_answers_of_other_dialects_are_read_by_how_they_ended() -> None:
+    reply = {"type": "message", "content": [{"type": "output_text", "text": "Hel"}]}
+    limit = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": [reply]}
+    guarded = {"output": {"message": {"content": [{"text": "No."}]}}, "stopReason": "guardrail_intervened"}
+    malformed = {"candidates": [{"content": {}, "finishReason": "MALFORMED_FUNCTION_CALL"}]}
+    toxic = {"message": {"content": [{"type": "text", "text": ""}]}, "finish_reason": "ERROR_TOXIC"}
+    for body, cause in (
+        ({"object": "response", **limit}, "finish_length"),
+        (guarded, "finish_filter"),
+        (malformed, "broken_call"),
+        (toxic, "finish_filter"),
+    ):
+        assert found_for({"status": 200, "body": body}).first.id == cause, body
+
+
+def test_a_prompt_that_fills_the_window_is_told_from_an_answer_that_was_cut() -> None:
+    full = {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}
+    counts = {"prompt_tokens": 4095, "completion_tokens": 1}
+    assert found_for({"status": 200, "body": {**full, "usage": counts}}).first.id == "context_full"
+    asked = {"status": 200, "sent": {"max_tokens": 1}, "body": {**full, "usage": counts}}
+    assert found_for(asked).first.id == "finish_length"
+
+
+def test_an_answer_that_speaks_of_tools_is_not_taken_for_a_call() -> None:
+    tools = {"tools": [{"type": "function", "function": {"name": "get_weather", "parameters": {}}}]}
+    for text in ("I would call get_weather now.", 'Write {"name": "x"} into the file.'):
+        body = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+        assert found_for({"status": 200, "sent": tools, "body": body}).fine
+
+
+def test_a_whole_address_is_not_called_unfilled() -> None:
+    for url in ("https://my-resource.openai.azure.com/openai/deployments/gpt/chat/completions", "http://[::1]:8000/v1"):
+        found = found_for({"status": 400, "url": url, "body": {"error": {"message": "No."}}})
+        assert "unfilled_address" not in [cause.id for cause in found.causes]

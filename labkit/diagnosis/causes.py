@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from labkit.diagnosis.codes import told
 from labkit.diagnosis.hints import HINTS
 from labkit.diagnosis.reading import Reading, read
 from labkit.diagnosis.rules import rules
@@ -144,14 +145,19 @@ def diagnose(source: Any, *, facts: Facts | None = None, config: Config | None =
 
 def _ranked(reading: Reading, facts: Facts) -> tuple[Cause, ...]:
     found: list[Cause] = []
+    by_code = told(reading)
     for rule in rules():
+        points, evidence = by_code.get(rule.id, (0, ""))
+        lines = [evidence] if evidence else []
         for clue in rule.clues:
-            evidence = clue.evidence(reading, facts)
-            if evidence is not None:
-                added = HINTS[rule.hint](reading, facts) if rule.hint else ""
-                lines = tuple(scrub(line) for line in evidence)
-                found.append(Cause(rule.id, rule.cause, clue.points, lines, scrub(added), rule.confirm, rule.fix))
+            more = clue.evidence(reading, facts)
+            if more is not None:
+                points, lines = max(points, clue.points), [*lines, *more]
                 break
+        if lines or points:
+            added = HINTS[rule.hint](reading, facts) if rule.hint else ""
+            seen = tuple(scrub(line) for line in lines)
+            found.append(Cause(rule.id, rule.cause, points, seen, scrub(added), rule.confirm, rule.fix))
     found.sort(key=lambda cause: -cause.points)
     best = found[0].points if found else 0
     return tuple(cause for cause in found[:MOST] if cause.points >= min(best, NAMED) - 10)

@@ -19,9 +19,20 @@ if TYPE_CHECKING:
     from labkit.config.models import Endpoint
     from labkit.facts import Facts
 
-ADDRESS = frozenset({"path_doubled", "wrong_path", "web_page", "https_to_http", "unknown_host", "refused", "redirect"})
+ADDRESS = frozenset(
+    {
+        "path_doubled",
+        "wrong_path",
+        "web_page",
+        "https_to_http",
+        "unknown_host",
+        "refused",
+        "redirect",
+        "unfilled_address",
+    }
+)
 ADDRESS_FINDINGS = frozenset({"base-url-has-path", "base-url-path", "add-moves-path"})
-KEY = frozenset({"missing_key", "wrong_key", "malformed_header", "other_key"})
+KEY = frozenset({"missing_key", "wrong_key", "malformed_header", "other_key", "credential_kind"})
 FILE = frozenset({"config_invalid", "config_not_read"})
 
 
@@ -33,7 +44,7 @@ def in_file(cause: str, reading: Reading, facts: Facts, config: Config) -> str:
     endpoint = _endpoint(reading, facts, config)
     if endpoint is None:
         return ""
-    if cause in ("parameter_refused", "parameter_value"):
+    if cause in ("parameter_refused", "parameter_value", "exclusive_fields"):
         return _parameter(re.split(r"[.\[]", named_parameter(reading))[0], endpoint, config, cause)
     if cause in ADDRESS:
         inside = config.place(tuple(endpoint.keys)).path

@@ -18,31 +18,13 @@ from labkit.keys import scrub
 from labkit.wire import Exchange, Headers, sse_events
 
 LONGEST_TEXT = 20_000  # characters of an error that are read; a page of HTML says what it is much earlier
-_CODE_NAMES = (
-    "code",
-    "type",
-    "status",
-    "error_code",
-    "error_type",
-    "__type",
-    "reason",
-    "errorCode",
-    "quotaId",
-    "blockReason",
-)
-_TEXT_NAMES = (
-    "message",
-    "error_msg",
-    "msg",
-    "detail",
-    "details",
-    "error",
-    "raw",
-    "title",
-    "description",
-    "errors",
-    "status_msg",
-    "reason_phrase",
+_CODE_NAMES = frozenset(
+    "code type status error_code error_type error_name __type reason errorcode quotaid blockreason status_code "
+    "err_code errcode exception error_num".split()
+)  # compared in lower case: Tencent writes Code, Azure code
+_TEXT_NAMES = frozenset(
+    "message error_msg msg detail details error raw title description errors status_msg reason_phrase error_message "
+    "errormessage error_description errmsg faultstring fault innererror cause hint internal_message output_text".split()
 )
 _STATUS = re.compile(
     r"(?:status(?:[ _]?code)?\s*(?:is|of)?[\"':=\s]*|(?:error|code)[:\s]*|HTTP(?:/[\d.]+)?\s+|code[\"']?\s*[:=]\s*)"
@@ -215,6 +197,17 @@ def _of_parts(parts: list[dict[str, Any]], ended: bool, half: str, exchange: Exc
             content += _text(delta.get("content"))
             reasoning += _text(delta.get("reasoning_content") or delta.get("reasoning"))
             finish = str(choice.get("finish_reason") or finish)
+        for candidate in _list(part.get("candidates"))[:1]:
+            pieces = _list(_dict(candidate.get("content")).get("parts"))
+            content += "".join(_text(piece.get("text")) for piece in pieces if not piece.get("thought"))
+            finish = str(candidate.get("finishReason") or finish)
+        if str(part.get("type", "")).startswith("response."):  # OpenAI's Responses
+            content += _text(part.get("delta")) if part["type"] == "response.output_text.delta" else ""
+            whole = _dict(part.get("response"))
+            reason = _dict(whole.get("incomplete_details")).get("reason")
+            finish = "length" if reason == "max_output_tokens" else str(reason or finish)
+            error = whole if whole.get("error") else error
+            finish = finish or ("stop" if part["type"] == "response.completed" else "")
         delta = _dict(part.get("delta"))
         content += _text(delta.get("text"))
         reasoning += _text(delta.get("thinking"))
@@ -241,7 +234,10 @@ def _of_parts(parts: list[dict[str, Any]], ended: bool, half: str, exchange: Exc
 
 
 def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
-    """A whole answer of the OpenAI, Anthropic or Ollama dialect."""
+    """A whole answer of the OpenAI (chat, Responses), Anthropic, Gemini, Bedrock, Cohere or Ollama dialect."""
+    output = body.get("output")
+    if isinstance(output, dict) and (output.get("choices") or isinstance(output.get("text"), str)):
+        body = {**body, **output}  # DashScope's own API
     if isinstance(body.get("choices"), list):
         choice = next((c for c in body["choices"] if isinstance(c, dict)), None)
         if choice is None:
@@ -251,7 +247,23 @@ def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
         calls = _list(message.get("tool_calls"))
         content = _text(message.get("content")) or _text(choice.get("text"))
         refused = not content and not calls and bool(message.get("refusal"))
-        return _answered(content, _text(thought), "refusal" if refused else choice.get("finish_reason"), calls)
+        native = str(choice.get("native_finish_reason") or "")
+        told = native if native.isupper() or native == "refusal" else ""  # a router's host, in its own words
+        finish = "refusal" if refused else told if not content else choice.get("finish_reason")
+        return _answered(content, _text(thought), finish or choice.get("finish_reason"), calls)
+    if isinstance(output, list) and body.get("object") == "response":  # OpenAI's Responses
+        items = [part for item in _list(output) for part in _list(item.get("content"))]
+        calls = [item for item in _list(output) if item.get("type") == "function_call"]
+        thought = "working" if any(item.get("type") == "reasoning" for item in _list(output)) else ""
+        reason = _dict(body.get("incomplete_details")).get("reason") or body.get("status")
+        finish = {"max_output_tokens": "length", "completed": "stop"}.get(str(reason), reason)
+        refused = any(part.get("type") == "refusal" for part in items)
+        text = "".join(_text(part.get("text")) for part in items)
+        return _answered(text, thought, "refusal" if refused else finish, calls)
+    if isinstance(output, dict) and isinstance(output.get("message"), dict):  # Bedrock's Converse
+        blocks = _list(output["message"].get("content"))
+        text = "".join(_text(b.get("text")) for b in blocks)
+        return _answered(text, "", body.get("stopReason"), [b for b in blocks if "toolUse" in b])
     if isinstance(body.get("content"), list):
         blocks = _list(body["content"])
         text = "".join(_text(b.get("text")) for b in blocks if b.get("type") == "text")
@@ -263,12 +275,15 @@ def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
             return {"is_answer": True, "content": None}
         pieces = _list(_dict(first.get("content")).get("parts"))
         text = "".join(_text(p.get("text")) for p in pieces if not p.get("thought"))
+        thought = "".join(_text(p.get("text")) for p in pieces if p.get("thought"))
         calls = [p for p in pieces if "functionCall" in p]
-        return _answered(text, "", first.get("finishReason"), calls)
+        return _answered(text, thought, first.get("finishReason"), calls)
     if isinstance(body.get("message"), dict):
         said = body["message"]
-        finish, calls = body.get("done_reason"), _list(said.get("tool_calls"))
+        finish, calls = body.get("done_reason") or body.get("finish_reason"), _list(said.get("tool_calls"))
         return _answered(_text(said.get("content")), _text(said.get("thinking")), finish, calls)
+    if isinstance(body.get("text"), str) and body.get("finish_reason"):  # Cohere's first API
+        return _answered(body["text"], "", body["finish_reason"], _list(body.get("tool_calls")))
     return {}
 
 
@@ -281,9 +296,13 @@ def _is_error(body: dict[str, Any]) -> bool:
     """Whether a body is an error whatever its status says: several providers tell of a refusal inside a 200."""
     if body.get("error") or body.get("type") == "error" or body.get("object") in ("error", "Error"):
         return True
+    if _dict(body.get("Response")).get("Error") or body.get("fault"):  # Tencent, Apigee
+        return True
     if body.get("choices") or body.get("candidates") or body.get("content") or body.get("data"):
         return False
     words = any(isinstance(body.get(name), str) and body[name] for name in ("message", "msg", "error_msg", "detail"))
+    if body.get("output") and not words:
+        return False
     told = _dict(body.get("base_resp")).get("status_code") or _dict(body.get("promptFeedback")).get("blockReason")
     return bool(told) or body.get("success") is False or (words and bool(body.get("code") or body.get("error_code")))
 
@@ -294,9 +313,10 @@ def _error_words(body: Any) -> tuple[str, tuple[str, ...], str]:
     codes: list[str] = []
     param = ""
     for name, value, holder in _walk(body, 0):
+        name = name.lower()
         if name in _CODE_NAMES and isinstance(value, (str, int)) and not isinstance(value, bool):
             codes.append(str(value).lower())
-            if name == "blockReason":
+            if name == "blockreason":
                 words.append(f"blockReason {value}")
             if not re.fullmatch(r"\d+|error|[A-Za-z]+Error", str(value)):
                 words.append(str(value)) if name in ("reason",) else None
@@ -332,7 +352,7 @@ def _walk(node: Any, depth: int, name: str = "") -> Iterator[tuple[str, Any, dic
                     yield from _walk(inner, depth + 1)
     elif isinstance(node, list):
         for item in node:
-            if isinstance(item, str) and name in _TEXT_NAMES:
+            if isinstance(item, str) and name.lower() in _TEXT_NAMES:
                 yield name, item, {}
             yield from _walk(item, depth + 1, name)
 

@@ -29,7 +29,35 @@ _PROVIDER_HOSTS = (
 CHARACTERS_PER_TOKEN = 12  # no tokenizer packs ordinary text so densely
 LONG_PROMPT = 4000  # characters below which a small count proves nothing
 LOOSE_TEMPERATURE = 1.5
-_ENDED_OTHERWISE = ("length", "max_tokens", "content_filter", "tool_calls", "tool_use", "error", "network_error")
+SHORT_PROMPT = 500  # tokens below which a prompt fills no window
+_UNFILLED = re.compile(
+    r"\$(\{|%7[Bb])\w*|\$[A-Z_]{3,}|(%7[Bb]|\{)+\w+|(%3[Cc]|<)[\w -]+|/(undefined|null|None|NaN)(?=/|$)|/:[a-z]\w+"
+    r"|\b(?i:your)[-_](?i:\w+)|\b(REPLACE|CHANGE|INSERT)[-_]?(ME|HERE|\w+)"
+)
+_CALL_MARKS = re.compile(
+    r"<tool_?calls?>|\[TOOL_CALLS?\]|<\|?(python_tag|tool_call\w*|tool▁call\w*|tool▁calls?▁begin)\|?>"
+    r"|<\|?tool_calls_section_begin\|?>|<function[ =]|functools\[|<｜(DSML｜)?tool|<minimax:tool_call>|<invoke name="
+    r"|```tool_(call|code)",
+    re.IGNORECASE,
+)
+_LENGTH_ENDS = ("length", "max_tokens", "model_length", "max_output_tokens")
+_FILTER_ENDS = frozenset(
+    "content_filter safety refusal recitation prohibited_content sensitive image_safety blocklist spii "
+    "content_filtered guardrail_intervened error_toxic image_prohibited_content model_armor image_recitation "
+    "language repetition".split()
+)
+_ERROR_ENDS = frozenset(
+    "error network_error internal_error insufficient_system_resource aborted abort model_error failed server_error "
+    "cancelled error_limit".split()
+)
+_CALL_ENDS = frozenset(
+    "malformed_function_call unexpected_tool_call too_many_tool_calls malformed_tool_use malformed_model_output "
+    "malformed_response missing_thought_signature".split()
+)
+_ENDED_OTHERWISE = frozenset(
+    {*_LENGTH_ENDS, *_FILTER_ENDS, *_ERROR_ENDS, *_CALL_ENDS, "tool_calls", "tool_use", "pause_turn"}
+    | {"model_context_window_exceeded"}
+)
 
 
 def provider_at(reading: Reading, facts: Facts | None) -> str:
@@ -106,7 +134,7 @@ def no_key_sent(reading: Reading, _: Facts | None) -> str:
 
 
 def header_without_scheme(reading: Reading, facts: Facts | None) -> str:
-    if reading.exchange is None:
+    if reading.exchange is None or reading.host.endswith("amazonaws.com"):  # AWS signs, and the header says how
         return ""
     value = reading.exchange.request.headers.get("authorization")
     provider = facts_of(reading, facts)
@@ -150,13 +178,22 @@ def posted_chat(reading: Reading, _: Facts | None) -> str:
 
 
 def lacks_model_or_messages(reading: Reading, facts: Facts | None) -> str:
-    if reading.exchange is None or not reading.asked or not _is_chat(reading):
+    takes = reading.path.endswith(("/chat/completions", "/messages", "/api/chat"))
+    if reading.exchange is None or not reading.asked or not takes:
         return ""
     lacking = [name for name in ("model", "messages") if not reading.asked.get(name)]
     provider = facts_of(reading, facts)
     if provider is not None and provider.dialect == "anthropic-messages" and "max_tokens" not in reading.asked:
         lacking.append("max_tokens")
     return f"the request lacks {' and '.join(lacking)}" if lacking else ""
+
+
+def names_absent_field(reading: Reading, _: Facts | None) -> str:
+    """An error about the contents of a field that the request does not have."""
+    said = re.search(r"\b(message|messages|prompt|inputs?|contents|texts?) must be\b", reading.says, re.IGNORECASE)
+    if said is None or reading.exchange is None or not reading.asked or said.group(1).lower() in reading.asked:
+        return ""
+    return f"the request has no field {said.group(1)!r}"
 
 
 def unknown_role(reading: Reading, _: Facts | None) -> str:
@@ -225,12 +262,121 @@ def json_stops(reading: Reading, _: Facts | None) -> str:
     return "the JSON ends before it is complete" if reading.cut_json and not half_event else ""
 
 
-def empty_body(reading: Reading, _: Facts | None) -> str:
-    """A 200 to a chat, without a body."""
+def blank_body(reading: Reading, _: Facts | None) -> str:
+    """A 200 to a chat with nothing in it, or only the blank lines and comments that keep a connection alive."""
     exchange = reading.exchange
-    if exchange is None or exchange.state != "complete" or reading.status != 200 or not _is_chat(reading):
+    if exchange is None or reading.failure or reading.status != 200 or not _is_chat(reading):
         return ""
-    return "status 200, and the body is empty" if not reading.body_text.strip() else ""
+    lines = [line for line in reading.body_text.splitlines() if line.strip() and not line.startswith(":")]
+    if lines:
+        return ""
+    return "status 200, and " + ("only blank lines came" if reading.body_text else "the body is empty")
+
+
+def unfilled_address(reading: Reading, _: Facts | None) -> str:
+    """A placeholder that nobody filled in, in the address."""
+    if _good(reading):
+        return ""
+    found = _UNFILLED.search(re.sub(r"^https?://", "", reading.url.partition("?")[0]))
+    return f"the address has {found.group(0).strip('/')!r} in it" if found else ""
+
+
+def base_alone(reading: Reading, _: Facts | None) -> str:
+    """The base URL itself was called: nothing of a call's path follows its version."""
+    bare = re.search(r"(^/?$|/v\d+(beta\d*)?/?$|/(openai|inference|api|compatible-mode)/?$)", reading.path)
+    posted = reading.method == "POST" and reading.exchange is not None
+    return f"the path is {reading.path or '/'}: nothing follows the base" if posted and bare else ""
+
+
+def empty_key(reading: Reading, _: Facts | None) -> str:
+    """A header for a key, with no key in it."""
+    if re.search(r"illegal header value b?['\"]Bearer\s*['\"]", reading.failure or reading.says, re.IGNORECASE):
+        return "the header ends after the word Bearer"
+    if reading.exchange is None or reading.status not in (None, 400, 401, 403):
+        return ""
+    headers = reading.exchange.request.headers
+    empty = [
+        name
+        for name, value in headers
+        if name.lower() in ("authorization", "x-api-key", "api-key")
+        and not value.strip().removeprefix("Bearer").strip()
+    ]
+    return f"the header {empty[0]} has no key in it" if empty else ""
+
+
+def sends_picture(reading: Reading, _: Facts | None) -> str:
+    """A picture among the messages."""
+    for number, message in enumerate(_messages(reading)):
+        content = message.get("content")
+        parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+        kinds = {str(part.get("type")) for part in parts}
+        if message.get("images") or kinds & {"image_url", "image", "input_image", "video_url", "input_file", "file"}:
+            return f"messages[{number}] holds a picture or a file"
+    return ""
+
+
+def content_is_list(reading: Reading, _: Facts | None) -> str:
+    """A message whose content is a list of parts."""
+    for number, message in enumerate(_messages(reading)):
+        if isinstance(message.get("content"), (list, dict)):
+            return f"the content of messages[{number}] is a {type(message['content']).__name__}"
+    return ""
+
+
+def room_is_gone(reading: Reading, _: Facts | None) -> str:
+    """A limit on the answer that came out negative or zero, and that the caller did not send."""
+    found = re.search(
+        r"(?:max_?\w*tokens|room|remaining)\b.{0,80}?((?<![\w-])-\d+|\bgot:? 0\b)", reading.says, re.IGNORECASE
+    )
+    limit = _asked_limit(reading)
+    if found is None or (limit is not None and limit <= 0):
+        return ""
+    return f"the room left for the answer came out as {found.group(1)}"
+
+
+def context_full(reading: Reading, _: Facts | None) -> str:
+    """An answer of no or one token that the window ended, not the limit that was asked for."""
+    if not _good(reading):
+        return ""
+    finish = reading.finish.lower()
+    if finish == "model_context_window_exceeded":
+        return f"it ended with '{reading.finish}'"
+    prompt, answer = reading.exchange.tokens if reading.exchange else (None, None)
+    limit = _asked_limit(reading)
+    if finish not in _LENGTH_ENDS or prompt is None or answer is None or prompt < SHORT_PROMPT:
+        return ""
+    short = answer <= 1 and (limit is None or limit > 4)
+    return f"{prompt:,} tokens of prompt, {answer} of answer, and it ended with '{reading.finish}'" if short else ""
+
+
+def call_in_text(reading: Reading, _: Facts | None) -> str:
+    """A call of a tool that stands in the text, where no field of calls has one."""
+    text = (reading.content or "").strip()
+    if not _good(reading) or reading.calls or not text:
+        return ""
+    mark = _CALL_MARKS.search(text)
+    tools = _tool_names(reading)
+    if mark and (tools or text.startswith(mark.group(0))):
+        return f"the text holds {mark.group(0)!r}"
+    named = next((name for name in tools if re.search(rf'"name"\s*:\s*"{re.escape(name)}"', text)), "")
+    return f"the text is a call of {named!r}, written as JSON" if named and text[:1] in "{[`" else ""
+
+
+def paused(reading: Reading, _: Facts | None) -> str:
+    """A turn that the provider has interrupted, to be sent back and continued."""
+    stopped = _good(reading) and reading.finish.lower() == "pause_turn"
+    return f"it ended with '{reading.finish}'" if stopped else ""
+
+
+def finish_call(reading: Reading, _: Facts | None) -> str:
+    """A finish word for a call that could not be read."""
+    broken = _good(reading) and reading.finish.lower() in _CALL_ENDS
+    return f"finish_reason is '{reading.finish}'" if broken else ""
+
+
+def not_streamed(reading: Reading, _: Facts | None) -> str:
+    """A request that did not ask for a stream."""
+    return "" if reading.asked.get("stream") is True else "the call did not ask for a stream"
 
 
 def no_choices(reading: Reading, _: Facts | None) -> str:
@@ -243,7 +389,7 @@ def only_reasoning(reading: Reading, _: Facts | None) -> str:
     if not _good(reading) or (reading.content or "").strip() or reading.calls:
         return ""
     spent = _count(reading, "reasoning_tokens")
-    if not (reading.reasoning or spent) or reading.finish not in ("length", "max_tokens", "MAX_TOKENS"):
+    if not (reading.reasoning or spent) or reading.finish.lower() not in _LENGTH_ENDS:
         return ""
     return f"no content, {spent or 'some'} tokens of reasoning, finish_reason '{reading.finish}'"
 
@@ -261,29 +407,17 @@ def broken_arguments(reading: Reading, _: Facts | None) -> str:
 
 
 def finish_length(reading: Reading, _: Facts | None) -> str:
-    cut = _good(reading) and reading.finish.lower() in (
-        "length",
-        "max_tokens",
-        "model_length",
-        "model_context_window_exceeded",
-    )
+    cut = _good(reading) and reading.finish.lower() in (*_LENGTH_ENDS, "model_context_window_exceeded")
     return f"finish_reason is '{reading.finish}'" if cut else ""
 
 
 def finish_filter(reading: Reading, _: Facts | None) -> str:
-    cut = reading.finish.lower() in (
-        "content_filter",
-        "safety",
-        "refusal",
-        "recitation",
-        "prohibited_content",
-        "sensitive",
-    )
-    return f"finish_reason is '{reading.finish}'" if cut and _good(reading) else ""
+    cut = _good(reading) and reading.finish.lower() in _FILTER_ENDS
+    return f"finish_reason is '{reading.finish}'" if cut else ""
 
 
 def finish_error(reading: Reading, _: Facts | None) -> str:
-    failed = _good(reading) and reading.finish.lower() in ("error", "network_error", "internal_error")
+    failed = _good(reading) and reading.finish.lower() in _ERROR_ENDS
     return f"finish_reason is '{reading.finish}'" if failed else ""
 
 
@@ -315,6 +449,32 @@ def loose_sampling(reading: Reading, _: Facts | None) -> str:
     return f"temperature is {temperature}" if loose else ""
 
 
+def _asked_limit(reading: Reading) -> int | None:
+    """The longest answer that was asked for, in any dialect; None when it was not said."""
+    asked = reading.asked
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens"):
+        if isinstance(asked.get(name), int):
+            return int(asked[name])
+    for holder, name in (("generationConfig", "maxOutputTokens"), ("options", "num_predict")):
+        inner = asked.get(holder)
+        if isinstance(inner, dict) and isinstance(inner.get(name), int):
+            return int(inner[name])
+    return None
+
+
+def _tool_names(reading: Reading) -> list[str]:
+    tools = reading.asked.get("tools")
+    found: list[str] = []
+    for tool in tools if isinstance(tools, list) else []:
+        if not isinstance(tool, dict):
+            continue
+        function = tool.get("function")
+        declared = tool.get("functionDeclarations") or tool.get("function_declarations")
+        holders = [tool, function, *(declared if isinstance(declared, list) else [])]
+        found += [str(h["name"]) for h in holders if isinstance(h, dict) and h.get("name")]
+    return found
+
+
 def _good(reading: Reading) -> bool:
     return reading.is_answer and reading.status == 200 and not reading.failure
 
@@ -328,7 +488,7 @@ def _about_model(reading: Reading) -> bool:
 
 
 def _is_chat(reading: Reading) -> bool:
-    return reading.path.endswith(("/chat/completions", "/messages", "/api/chat"))
+    return reading.path.endswith(("/chat/completions", "/messages", "/api/chat", "/responses", ":generateContent"))
 
 
 def _page(reading: Reading) -> bool:
@@ -341,9 +501,23 @@ def _messages(reading: Reading) -> list[dict[str, Any]]:
 
 
 def _count(reading: Reading, name: str) -> int:
-    details = reading.usage.get("completion_tokens_details")
-    value = reading.usage.get(name) or (details.get(name) if isinstance(details, Mapping) else 0)
-    return value if isinstance(value, int) else 0
+    """A count of the answer's usage, wherever the dialect keeps it; 0 when it is not told."""
+    usage = _usage(reading)
+    inner = (usage.get("completion_tokens_details"), usage.get("output_tokens_details"))
+    for holder in (usage, *(details for details in inner if isinstance(details, Mapping))):
+        value = holder.get(name) or (holder.get("thoughtsTokenCount") if name == "reasoning_tokens" else None)
+        if isinstance(value, int) and value:
+            return value
+    return 0
+
+
+def _usage(reading: Reading) -> Mapping[str, Any]:
+    """The answer's counts: usage, or Gemini's usageMetadata."""
+    if reading.usage or reading.exchange is None or reading.exchange.response is None:
+        return reading.usage
+    body = None if reading.is_stream else reading.exchange.response.json()
+    counts = body.get("usageMetadata") if isinstance(body, dict) else None
+    return counts if isinstance(counts, dict) else {}
 
 
 Sign = Callable[[Reading, "Facts | None"], str]
@@ -364,8 +538,18 @@ SIGNS: dict[str, Sign] = {
             header_without_scheme,
             sent_no_json,
         ),
-        *(lacks_model_or_messages, unknown_role, without_content, names_a_tool, retired_model, provider_broke),
-        *(stream_without_end, broke_in_the_middle, error_in_stream, error_in_200, json_stops, empty_body, no_choices),
+        *(
+            lacks_model_or_messages,
+            names_absent_field,
+            unknown_role,
+            without_content,
+            names_a_tool,
+            retired_model,
+            provider_broke,
+        ),
+        *(stream_without_end, broke_in_the_middle, error_in_stream, error_in_200, json_stops, blank_body, no_choices),
+        *(unfilled_address, base_alone, empty_key, sends_picture, content_is_list, room_is_gone, context_full),
+        *(call_in_text, paused, finish_call, not_streamed),
         *(
             only_reasoning,
             broken_arguments,
