@@ -103,7 +103,7 @@ INSTEAD = {
     "server_error": {"server_error"},
     "bad_gateway": {"gateway_page"},
     "overloaded": {"overloaded"},
-    "timeout": {"gateway_page"},
+    "timeout": {"gateway_page", "model_timeout"},
     "capacity": {"overloaded"},
     "forbidden": {"forbidden", "content_policy"},
     "redirect": {"redirect"},

@@ -190,7 +190,8 @@ def lacks_model_or_messages(reading: Reading, facts: Facts | None) -> str:
 
 def names_absent_field(reading: Reading, _: Facts | None) -> str:
     """An error about the contents of a field that the request does not have."""
-    said = re.search(r"\b(message|messages|prompt|inputs?|contents|texts?) must be\b", reading.says, re.IGNORECASE)
+    field = r"(?:^|[:'\"`] ?)(message|messages|prompt|inputs?|contents|texts?)['\"`]? must be\b"
+    said = re.search(field, reading.says, re.IGNORECASE | re.MULTILINE)
     if said is None or reading.exchange is None or not reading.asked or said.group(1).lower() in reading.asked:
         return ""
     return f"the request has no field {said.group(1)!r}"
