@@ -24,7 +24,8 @@ _CODE_NAMES = frozenset(
 )  # compared in lower case: Tencent writes Code, Azure code
 _TEXT_NAMES = frozenset(
     "message error_msg msg detail details error raw title description errors status_msg reason_phrase error_message "
-    "errormessage error_description errmsg faultstring fault innererror cause hint internal_message output_text".split()
+    "errormessage error_description errmsg faultstring fault innererror _errors cause "
+    "hint internal_message output_text".split()
 )
 _STATUS = re.compile(
     r"(?:status(?:[ _]?code)?\s*(?:is|of)?[\"':=\s]*|(?:error|code)[:\s]*|HTTP(?:/[\d.]+)?\s+|code[\"']?\s*[:=]\s*)"

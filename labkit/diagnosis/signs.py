@@ -170,7 +170,7 @@ def sent_as_form(reading: Reading, _: Facts | None) -> str:
 
 
 def not_post(reading: Reading, _: Facts | None) -> str:
-    return f"the method is {reading.method}" if reading.method != "POST" else ""
+    return f"the method is {reading.method}" if reading.method not in ("POST", "") else ""
 
 
 def posted_chat(reading: Reading, _: Facts | None) -> str:
