@@ -379,7 +379,7 @@ def test_a_code_that_a_provider_documents_outweighs_the_words(host: str, body: A
     found = found_for({"status": 400, "url": f"https://{host}/v1/chat/completions", "body": body})
     assert found.first.id == cause
     assert found.first.points > 90
-    assert any("explains it" in line for line in found.first.evidence)
+    assert any(line.startswith("code ") and ", read 20" in line for line in found.first.evidence)
 
 
 def test_a_bare_number_is_read_only_where_its_provider_answers() -> None:

@@ -21,8 +21,9 @@ _LOOKED_AT = 4_000  # characters of the body in which `where` is searched
 
 @dataclass(frozen=True)
 class Told:
-    """What one code names. cause: a rule's id.  points: 0-100.  where: what the call must be like, or None."""
+    """What one code names. code: as documented.  cause: a rule's id.  points: 0-100.  where: what the call must have."""
 
+    code: str
     cause: str
     points: int
     where: re.Pattern[str] | None
@@ -32,7 +33,8 @@ class Told:
 
     def said(self, code: str) -> str:
         """The evidence, in a sentence."""
-        return f"code {code}: so the page of {self.provider} explains it ({self.source}, read {self.read})"
+        shown = code if "*" in self.code else self.code
+        return f"code {shown} of {self.provider} ({self.source}, read {self.read})"
 
 
 def told(reading: Reading) -> dict[str, tuple[int, str]]:
@@ -82,6 +84,7 @@ def _of_table(table: Any, at: tuple[Any, ...], document: Document) -> list[tuple
     points = table.get("points", CERTAIN)
     by_cause: list[tuple[str, Told]] = []
     for cause, codes in table["codes"].items():
-        entry = Told(cause, points, where, table["provider"], table["source"], str(table["read"]))
-        by_cause += [(str(code), entry) for code in codes]
+        for code in map(str, codes):
+            entry = Told(code, cause, points, where, table["provider"], table["source"], str(table["read"]))
+            by_cause.append((code, entry))
     return by_cause
