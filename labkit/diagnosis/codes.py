@@ -21,7 +21,7 @@ _LOOKED_AT = 4_000  # characters of the body in which `where` is searched
 
 @dataclass(frozen=True)
 class Told:
-    """What one code names. code: as documented.  cause: a rule's id.  points: 0-100.  where: what the call must have."""
+    """What a code names. code: as documented.  cause: a rule's id.  points: 0-100.  where: what the call must have."""
 
     code: str
     cause: str
