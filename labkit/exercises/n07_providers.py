@@ -41,7 +41,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
         },
         right="d",
         explain={
-            "a": "Every sampler could do it. Whether an API passes it on is another matter, and half of them do not.",
+            "a": "Every sampler could do it. Whether an API passes it on is another matter, and most of them do not.",
             "b": "OpenAI refuses it. 'OpenAI-compatible' means the same fields as a rule, not the same fields exactly: "
             "others know more fields, or do not look.",
             "c": "You left out the third fate, the dangerous one: status 200, and nothing happened. An error tells you "
@@ -71,7 +71,7 @@ PREDICTIONS: tuple[Prediction, ...] = (
         explain={
             "a": "The same model draws anew for each answer. Six times 20 draws from one distribution are six "
             "different counts, as six people who toss a coin 20 times do not all get 10 heads.",
-            "b": "20 draws are few. A score that hovers around 6 of 20 has a standard deviation of about 2 points, and "
+            "b": "20 draws are few. A score that hovers around 5 of 20 has a standard deviation of about 2 points, and "
             "between the luckiest and the unluckiest of six lie more than two of these.",
             "c": "That is chance alone, and it looks exactly like a ranking. With 20 questions a difference of 4 or 5 "
             "points says nothing.",
