@@ -43,8 +43,8 @@ PREDICTIONS: tuple[Prediction, ...] = (
         explain={
             "a": "Above 1 temperature flattens, and in a flat distribution it takes more tokens to reach 90 %. Cut "
             "first, and the cut still sees the model's own, sharper shares.",
-            "b": "It is the other way round: before the temperature acts, few tokens hold 90 %; after it, the same 90 "
-            "% are spread over more of them. (Below temperature 1 you would be right.)",
+            "b": "It is the other way round: before the temperature acts, fewer tokens hold 90 %; after it, the same "
+            "90 % are spread over more of them. (Below temperature 1 you would be right.)",
             "c": "The 90 % are the same, the tokens that hold them are not: the temperature moves probability from "
             "the first tokens to later ones, so that more of them are needed.",
             "d": "Both steps come before anything is drawn, and they are plain arithmetic on the probabilities. For "

@@ -484,7 +484,8 @@ def repaired(client, body, check, most, call=1):
     misconceptions=(
         Misconception(
             _repaired(more="pass"),
-            "You ask the same question again. That is luck, not repair: the model never hears what was wrong.",
+            "You ask the same question again: section 7 has that as its control. Here the model is to hear what was "
+            "wrong.",
         ),
         Misconception(
             _repaired(more='messages += [{"role": "user", "content": f"{complaint}. Correct it."}]'),

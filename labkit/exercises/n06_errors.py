@@ -12,7 +12,7 @@ from labkit.exercises.judging import shown
 PREDICTIONS: tuple[Prediction, ...] = (
     Prediction(
         id="06-money",
-        question="Five providers, and no money left on any of the accounts. Which status do you get?",
+        question="Several providers, and no money left on any of the accounts. Which status do you get?",
         choices={
             "a": "402 Payment Required, everywhere",
             "b": "429, everywhere: the quota is used up",
