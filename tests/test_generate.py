@@ -188,9 +188,9 @@ def test_a_banned_token_never_comes_and_a_forced_one_always(chat, prompt):
 
 
 def test_a_frequency_penalty_spreads_what_would_repeat(chat, prompt):
-    again = Sampling(temperature=0, logit_bias={1234: 30})
+    again = Sampling(temperature=0, logit_bias={1234: 60})
     assert by_choice(chat.generate(prompt, again, max_tokens=6))[0].ids == [1234] * 6
-    penalised = Sampling(temperature=0, logit_bias={1234: 30}, frequency_penalty=20)
+    penalised = Sampling(temperature=0, logit_bias={1234: 60}, frequency_penalty=40)
     assert by_choice(chat.generate(prompt, penalised, max_tokens=6))[0].ids.count(1234) < 6
 
 

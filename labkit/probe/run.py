@@ -20,8 +20,9 @@ from labkit.probe.voices import Heard, Voice, voice_of
 if TYPE_CHECKING:
     from labkit.facts import Provider
 
-FEW, MANY = 6, 12
-"""Answers of each arm: so many first, so many where those did not decide. 6 against 6 can reach p = 0.001."""
+FEW, MANY, MOST = 6, 12, 36
+"""Answers of each arm: so many first, more where those did not decide, most where chance still may have had a hand in
+it. 6 against 6 can reach p = 0.001."""
 SURE, UNSURE = 0.002, 0.2
 """Below the first p an effect is seen; above the second none is; between them more answers are asked for."""
 PATIENCE = 6
@@ -208,9 +209,10 @@ class _Prober:
             verdict, why = _judge(experiment, plain, tried, last=count >= MANY)
             if verdict == "ignored" and experiment.else_accepted:
                 return finding("accepted", "taken; its effect, if any, is one of degree")
-            if verdict is not None:
+            if verdict is not None and (verdict != "unclear" or count >= MOST):
                 return finding(verdict, why)
-            count = 3 * MANY if experiment.test == "sure" else MANY  # a sign that comes by itself too needs more
+            # A sign that comes by itself too needs more.
+            count = MOST if experiment.test == "sure" or count >= MANY else MANY
 
     def _apart(self, experiment: Experiment, fields: Mapping[str, Any]) -> tuple[Verdict, str] | None:
         """What two arms show whose answers something keeps alike; None where they are not alike."""
