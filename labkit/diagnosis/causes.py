@@ -149,11 +149,14 @@ def _ranked(reading: Reading, facts: Facts) -> tuple[Cause, ...]:
     for rule in rules():
         points, evidence = by_code.get(rule.id, (0, ""))
         lines = [evidence] if evidence else []
+        worth, more = 0, list[str]()
         for clue in rule.clues:
-            more = clue.evidence(reading, facts)
-            if more is not None:
-                points, lines = max(points, clue.points), [*lines, *more]
+            if clue.points <= worth:
                 break
+            seen_by = clue.evidence(reading, facts)
+            if seen_by is not None and rule.points(clue, reading) > worth:
+                worth, more = rule.points(clue, reading), seen_by
+        points, lines = max(points, worth), [*lines, *more]
         if lines or points:
             added = HINTS[rule.hint](reading, facts) if rule.hint else ""
             seen = tuple(scrub(line) for line in lines)
