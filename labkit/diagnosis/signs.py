@@ -133,9 +133,7 @@ def no_key_sent(reading: Reading, _: Facts | None) -> str:
     headers = reading.exchange.request.headers
     if any(headers.get(name).strip() not in ("", "Bearer") for name in _KEY_HEADERS):
         return ""
-    if any(name.lower() == "cookie" for name, _ in headers) or re.search(
-        r"[?&](api_?)?key=", reading.url
-    ):
+    if any(name.lower() == "cookie" for name, _ in headers) or re.search(r"[?&](api_?)?key=", reading.url):
         return ""
     return "the request has no header with a key"
 
