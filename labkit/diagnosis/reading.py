@@ -51,7 +51,8 @@ class Reading:
     content, reasoning: text of the answer's first choice; None when there is no answer with choices.
     finish: the answer's finish word; '' when it is null or missing.  ended: whether a stream came to its proper end.
     cut_json: whether a body that should be JSON stops half-way.  readable: whether the body is JSON or events.
-    wrapped: whether a program between passes on the error of another.  key_kind: whose keys begin like the one sent, or ''.
+    wrapped: whether a program between passes on the error of another.
+    key_kind: whose keys begin like the one sent, or ''.
     """
 
     exchange: Exchange | None
@@ -165,8 +166,8 @@ def _of_exchange(exchange: Exchange, kind: str) -> Reading:
         words = _of_page(text) if _looks_html(text, common["content_type"]) else text[:LONGEST_TEXT]
     half = body is None and text.lstrip()[:1] in ("{", "[") and "json" in common["content_type"]
     says = "\n".join(part for part in (_even(words), failure) if part)
-    held = {"cut_json": half, "readable": body is not None, "wrapped": _is_wrapped(body)}
-    return Reading(**common, says=says, codes=codes, param=param, **held)
+    common |= {"cut_json": half, "readable": body is not None, "wrapped": _is_wrapped(body)}
+    return Reading(**common, says=says, codes=codes, param=param)
 
 
 def _of_stream(exchange: Exchange) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Rule:
     general: bool = False
 
     def points(self, clue: Clue, reading: Reading, facts: Facts | None) -> int:
-        """A clue's points for this reading: words with nothing to agree with, and a status that only wraps, count less."""
+        """A clue's points for this reading: words that nothing agrees with and a status that only wraps count less."""
         alone = not clue.patterns and not clue.test
         if alone and reading.wrapped:
             return min(clue.points, WRAPPED)

@@ -89,6 +89,12 @@ def no_words(reading: Reading, _: Facts | None) -> str:
     return "the answer has no words" if bare else ""
 
 
+def answer_came(reading: Reading, _: Facts | None) -> str:
+    """An answer of a server, which what goes wrong before any request does not have."""
+    came = reading.exchange is not None and reading.exchange.response is not None
+    return f"an answer came, status {reading.status}" if came else ""
+
+
 def is_html(reading: Reading, _: Facts | None) -> str:
     page = "html" in reading.content_type or re.match(r"\s*<(!doctype html|html)", reading.body_text, re.IGNORECASE)
     return "the body is a page of HTML" if page else ""
@@ -566,7 +572,10 @@ def _counted(reading: Reading) -> int | None:
     """Tokens of the prompt by the answer's own count; Ollama's own API writes prompt_eval_count."""
     counted = reading.exchange.tokens[0] if reading.exchange else None
     found = re.search(r'"prompt_eval_count" ?: ?(\d+)', reading.body_text) if counted is None else None
-    return int(found.group(1)) if found else counted
+    if found or counted is None:
+        return int(found.group(1)) if found else None
+    kept = ("cache_read_input_tokens", "cache_creation_input_tokens")  # Anthropic counts these beside input_tokens
+    return counted + sum(n for n in map(reading.usage.get, kept) if isinstance(n, int))
 
 
 def _written(reading: Reading) -> int:
@@ -669,6 +678,7 @@ SIGNS: dict[str, Sign] = {
     for sign in (
         *(
             no_words,
+            answer_came,
             is_html,
             path_twice,
             strange_path,
