@@ -438,7 +438,7 @@ def test_what_an_error_inside_a_stream_says_comes_before_that_it_came_in_one() -
     for code, cause in (("overloaded_error", "overloaded"), ("context_length_exceeded", "context_too_long")):
         text = f'data: {{"error": {{"message": "Sorry.", "code": "{code}"}}}}\n\n'
         found = found_for({"status": 200, "headers": {"content-type": "text/event-stream"}, "text": text})
-        assert [c.id for c in found.causes][0] == cause
+        assert found.first.id == cause
         assert "error_in_stream" in [c.id for c in found.causes]
 
 
@@ -452,9 +452,17 @@ def test_what_only_says_what_happened_is_never_called_likely() -> None:
 
 
 STATUS_WORDS = {
-    **{400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"},
-    **{413: "Payload Too Large", 422: "Unprocessable Entity", 500: "Internal Server Error", 502: "Bad Gateway"},
-    **{503: "Service Unavailable", 504: "Gateway Timeout"},
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Payload Too Large",
+    422: "Unprocessable Entity",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
 
 
