@@ -296,7 +296,8 @@ def retired_model(reading: Reading, facts: Facts | None) -> str:
 
 def provider_broke(reading: Reading, _: Facts | None) -> str:
     """A router says that its host failed, without a status of its own."""
-    said = "provider returned error" in reading.says.lower() and (reading.status or 0) >= 500
+    told = (reading.status or 0) >= 500 and reading.status not in (502, 504)  # those two say how it failed
+    said = "provider returned error" in reading.says.lower() and told
     return "the router's host failed" if said else ""
 
 
