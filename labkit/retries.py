@@ -196,8 +196,8 @@ def _lasting(reading: Reading) -> str:
     for rule in rules():
         for clue in rule.clues:
             if clue.points > max(best, 74) and clue.evidence(reading, None) is not None:
-                best, found = clue.points, rule.id
-                break
+                points = rule.points(clue, reading, None)
+                best, found = (points, rule.id) if points > max(best, 74) else (best, found)
     return LASTING.get(found, "")
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from labkit.diagnosis.codes import told
+from labkit.diagnosis.codes import CERTAIN, told
 from labkit.diagnosis.hints import HINTS
 from labkit.diagnosis.reading import Reading, read
-from labkit.diagnosis.rules import rules
+from labkit.diagnosis.rules import UNSURE, rules
 from labkit.keys import scrub
 from labkit.view.html import Html, badge, card, join, marked, note, table, visible
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labkit.facts import Facts
 
 NAMED = 50  # points from which a cause is named, and not only thought possible
+NEAR = 10  # points by which a cause has to lead to be called likely
 MOST = 4  # causes shown
 SURE = ((90, "very likely", "bad"), (75, "likely", "warn"), (NAMED, "perhaps", "info"), (0, "possible", "plain"))
 
@@ -149,18 +150,33 @@ def _ranked(reading: Reading, facts: Facts) -> tuple[Cause, ...]:
     for rule in rules():
         points, evidence = by_code.get(rule.id, (0, ""))
         lines = [evidence] if evidence else []
+        worth, more = 0, list[str]()
         for clue in rule.clues:
-            more = clue.evidence(reading, facts)
-            if more is not None:
-                points, lines = max(points, clue.points), [*lines, *more]
+            if clue.points <= worth:
                 break
+            seen_by = clue.evidence(reading, facts)
+            if seen_by is not None and (value := rule.points(clue, reading, facts)) > worth:
+                worth, more = value, seen_by
+        points, lines = max(points, worth), [*lines, *more]
         if lines or points:
             added = HINTS[rule.hint](reading, facts) if rule.hint else ""
             seen = tuple(scrub(line) for line in lines)
             found.append(Cause(rule.id, rule.cause, points, seen, scrub(added), rule.confirm, rule.fix))
     found.sort(key=lambda cause: -cause.points)
+    found = _doubted(found)
     best = found[0].points if found else 0
     return tuple(cause for cause in found[:MOST] if cause.points >= min(best, NAMED) - 10)
+
+
+def _doubted(found: list[Cause]) -> list[Cause]:
+    """The causes, none of them likely any more when one that is not the first one's kind is near it."""
+    if not found:
+        return found
+    general = {rule.id for rule in rules() if rule.general}
+    first = found[0]
+    rivals = [c for c in found[1:] if c.points > first.points - NEAR and (c.id not in general or first.id in general)]
+    doubtful = first.points > UNSURE and first.points < CERTAIN and rivals
+    return [replace(cause, points=min(cause.points, UNSURE)) for cause in found] if doubtful else found
 
 
 def _headline(reading: Reading) -> str:

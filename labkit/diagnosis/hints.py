@@ -158,7 +158,9 @@ def wait(reading: Reading, _: Facts | None) -> str:
     if reading.exchange is None or reading.exchange.response is None:
         return ""
     asked = wait_asked_s(reading.headers, reading.body_text)
-    return f"The answer says to wait {asked:g} s." if asked is not None else ""
+    said = f"The answer says to wait {asked:g} s." if asked is not None else ""
+    day = re.search(r"per.?day|\b[TR]PD\b|daily", f"{reading.says} {' '.join(reading.codes)}", re.IGNORECASE)
+    return f"{said} It is the limit of a day: it frees itself with the hours, not in a minute.".strip() if day else said
 
 
 def location(reading: Reading, _: Facts | None) -> str:

@@ -24,6 +24,7 @@ ADDRESS = frozenset(
         "path_doubled",
         "wrong_path",
         "web_page",
+        "answer_no_json",
         "https_to_http",
         "unknown_host",
         "refused",
@@ -32,7 +33,7 @@ ADDRESS = frozenset(
     }
 )
 ADDRESS_FINDINGS = frozenset({"base-url-has-path", "base-url-path", "add-moves-path"})
-KEY = frozenset({"missing_key", "wrong_key", "malformed_header", "other_key", "credential_kind"})
+KEY = frozenset({"missing_key", "wrong_key", "malformed_header", "other_key", "credential_kind", "key_in_other_header"})
 FILE = frozenset({"config_invalid", "config_not_read"})
 
 

@@ -37,6 +37,7 @@ _WRAPPING = re.compile(
     r"something went wrong\.? here.s the specific error message we encountered:?|unhandled error type", re.IGNORECASE
 )  # what LibreChat puts before any error
 _INNER_STATUS = re.compile(r"\b(?:HTTP|status(?: code)?|error code)[:=\s(]{1,3}(4\d\d)\b", re.IGNORECASE)
+_PASSED_ON = frozenset("message raw body error detail msg details error_message error_msg".split())
 _QUOTES = str.maketrans("‘’“”\u00a0", "''\"\" ")
 
 
@@ -50,7 +51,8 @@ class Reading:
     content, reasoning: text of the answer's first choice; None when there is no answer with choices.
     finish: the answer's finish word; '' when it is null or missing.  ended: whether a stream came to its proper end.
     cut_json: whether a body that should be JSON stops half-way.  readable: whether the body is JSON or events.
-     key_kind: whose keys begin like the one sent, or ''.
+    wrapped: whether a program between passes on the error of another.
+    key_kind: whose keys begin like the one sent, or ''.
     """
 
     exchange: Exchange | None
@@ -75,15 +77,15 @@ class Reading:
     error_in_stream: bool = False
     cut_json: bool = False
     readable: bool = True
+    wrapped: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
     key_kind: str = ""
 
     @property
     def first_status(self) -> int | None:
         """The status that tells most: the one a router names in words, where its own says only that it failed."""
-        named = (
-            _INNER_STATUS.search(self.says) if self.status is None or self.status == 200 or self.status >= 500 else None
-        )
+        open_to_words = self.status is None or self.status == 200 or self.status >= 500 or self.wrapped
+        named = _INNER_STATUS.search(self.says) if open_to_words else None
         return int(named.group(1)) if named else self.status
 
     @property
@@ -154,7 +156,7 @@ def _of_exchange(exchange: Exchange, kind: str) -> Reading:
     if answer.is_stream and answer.status < 400:
         return Reading(**common, **_of_stream(exchange))
     body = answer.json()
-    lines = None if body is not None or "ndjson" not in common["content_type"] else _lines_of(text)
+    lines = _lines_of(text) if body is None and ("ndjson" in common["content_type"] or _is_lines(text)) else None
     if lines is not None:
         return Reading(**common, **_of_parts(lines, bool(lines and lines[-1].get("done")), "", exchange))
     if answer.status < 400 and isinstance(body, dict) and not _is_error(body):
@@ -164,7 +166,8 @@ def _of_exchange(exchange: Exchange, kind: str) -> Reading:
         words = _of_page(text) if _looks_html(text, common["content_type"]) else text[:LONGEST_TEXT]
     half = body is None and text.lstrip()[:1] in ("{", "[") and "json" in common["content_type"]
     says = "\n".join(part for part in (_even(words), failure) if part)
-    return Reading(**common, says=says, codes=codes, param=param, cut_json=half, readable=body is not None)
+    common |= {"cut_json": half, "readable": body is not None, "wrapped": _is_wrapped(body)}
+    return Reading(**common, says=says, codes=codes, param=param)
 
 
 def _of_stream(exchange: Exchange) -> dict[str, Any]:
@@ -190,7 +193,11 @@ def _of_stream(exchange: Exchange) -> dict[str, Any]:
 def _of_parts(parts: list[dict[str, Any]], ended: bool, half: str, exchange: Exchange) -> dict[str, Any]:
     """A stream's parts put together: what was said, how it ended, whether an error came instead."""
     content, reasoning, finish, error = "", "", "", None
+    calls: dict[Any, dict[str, Any]] = {}
     for part in parts:
+        _join_calls(calls, part)
+        if isinstance(part.get("response"), str) and "done" in part:  # Ollama's generate
+            content += part["response"]
         if _is_error(part):
             error = part
         for choice in _list(part.get("choices"))[:1]:
@@ -226,10 +233,12 @@ def _of_parts(parts: list[dict[str, Any]], ended: bool, half: str, exchange: Exc
         "content": content if parts else None,
         "reasoning": reasoning,
         "finish": finish,
+        "calls": tuple(calls.values()),
         "is_answer": bool(parts) and error is None,
         "is_stream": True,
         "ended": ended or (bool(finish) and exchange.state == "complete"),
         "error_in_stream": error is not None,
+        "wrapped": _is_wrapped(error),
         "cut_json": bool(half),
     }
 
@@ -283,6 +292,8 @@ def _of_answer(body: dict[str, Any]) -> dict[str, Any]:
         said = body["message"]
         finish, calls = body.get("done_reason") or body.get("finish_reason"), _list(said.get("tool_calls"))
         return _answered(_text(said.get("content")), _text(said.get("thinking")), finish, calls)
+    if isinstance(body.get("response"), str) and "done" in body:  # Ollama's generate
+        return _answered(body["response"], _text(body.get("thinking")), body.get("done_reason"), [])
     if isinstance(body.get("text"), str) and body.get("finish_reason"):  # Cohere's first API
         return _answered(body["text"], "", body["finish_reason"], _list(body.get("tool_calls")))
     return {}
@@ -347,8 +358,8 @@ def _walk(node: Any, depth: int, name: str = "") -> Iterator[tuple[str, Any, dic
             yield str(key), value, node
             if isinstance(value, (dict, list)):
                 yield from _walk(value, depth + 1, str(key))
-            elif isinstance(value, str) and key in ("message", "raw", "body", "error") and value.lstrip()[:1] in "{[":
-                inner = _json(value)  # a router passes on its host's error as text
+            elif isinstance(value, str) and str(key).lower() in _PASSED_ON:
+                inner = _passed_on(value)
                 if inner is not None:
                     yield from _walk(inner, depth + 1)
     elif isinstance(node, list):
@@ -356,6 +367,42 @@ def _walk(node: Any, depth: int, name: str = "") -> Iterator[tuple[str, Any, dic
             if isinstance(item, str) and name.lower() in _TEXT_NAMES:
                 yield name, item, {}
             yield from _walk(item, depth + 1, name)
+
+
+def _passed_on(text: str) -> Any:
+    """The error of another that a program between passes on in a text: JSON, or the words of a page; None when none."""
+    if re.search(r"<(!doctype html|html|pre)\b", text, re.IGNORECASE):
+        return {"message": _of_page(text[:LONGEST_TEXT])}
+    inner = _object_in(text[:LONGEST_TEXT])
+    return inner if isinstance(inner, (dict, list)) and inner else None
+
+
+def _is_wrapped(body: Any) -> bool:
+    """Whether some text of an error holds the error of another, or a field says that it is another's."""
+    for name, value, _ in _walk(body, 0):
+        if not isinstance(value, str):
+            continue
+        if name.lower() in _PASSED_ON and _passed_on(value) is not None:
+            return True
+        if re.search(r"upstream_error|one_api_error|new_api_error|when proxying|provider returned error", value, re.I):
+            return True
+    return False
+
+
+def _join_calls(calls: dict[Any, dict[str, Any]], part: dict[str, Any]) -> None:
+    """Add a stream's piece of a tool call (OpenAI's or Anthropic's) to the calls so far, by their index."""
+    for choice in _list(part.get("choices"))[:1]:
+        for piece in _list(_dict(choice.get("delta") or choice.get("message")).get("tool_calls")):
+            call = calls.setdefault(piece.get("index", len(calls)), {"function": {"name": "", "arguments": ""}})
+            function = _dict(piece.get("function"))
+            call["function"]["name"] += _text(function.get("name"))
+            call["function"]["arguments"] += _text(function.get("arguments"))
+    block = _dict(part.get("content_block"))
+    if block.get("type") == "tool_use":
+        calls[part.get("index")] = {"function": {"name": _text(block.get("name")), "arguments": ""}}
+    more = _dict(part.get("delta")).get("partial_json")
+    if isinstance(more, str) and part.get("index") in calls:
+        calls[part.get("index")]["function"]["arguments"] += more
 
 
 def _object_in(text: str) -> Any:
@@ -385,6 +432,12 @@ def _of_page(text: str) -> str:
     )
     words = dict.fromkeys(" ".join(found.group(1).split())[:200] for found in said if found)
     return f"a page of HTML: {'; '.join(words)}" if words else "a page of HTML"
+
+
+def _is_lines(text: str) -> bool:
+    """Whether a text is several JSON objects, one a line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return len(lines) > 1 and all(isinstance(_json(line), dict) for line in lines[:3])
 
 
 def _lines_of(text: str) -> list[dict[str, Any]]:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 RULES = Path(__file__).with_name("rules.yaml")
 _PATTERNS = ("says", "codes", "param", "failure", "path", "type", "body", "not")
 _CLUE = {"points", "status", "test", *_PATTERNS}
-_RULE = {"id", "cause", "clues", "hint", "confirm", "fix", "case"}
+_RULE = {"id", "cause", "general", "usual", "against", "clues", "hint", "confirm", "fix", "case"}
+_MAY_LACK = {"hint", "usual", "against", "general"}
+WRAPPED = 60  # points of a status that a program between gave to the error of another
+SAID = 94  # points of a provider's own words, which are enough where no status is known
+UNSURE = 74  # points of what may well be, and is not called likely
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,11 @@ class Clue:
 
 @dataclass(frozen=True)
 class Rule:
-    """A cause and its clues, most points first. case: an exchange for which it must come first."""
+    """A cause and its clues, most points first. case: an exchange for which it must come first.
+
+    usual: statuses of such a cause, empty when any or none will do.  against: a sign that makes it doubtful, or ''.
+    general: whether it names a kind of failure, of which there are narrower ones.
+    """
 
     id: str
     cause: str
@@ -69,6 +77,23 @@ class Rule:
     confirm: str
     fix: str
     case: dict[str, Any]
+    usual: frozenset[int] = frozenset()
+    against: str = ""
+    general: bool = False
+
+    def points(self, clue: Clue, reading: Reading, facts: Facts | None) -> int:
+        """A clue's points for this reading: words that nothing agrees with and a status that only wraps count less."""
+        alone = not clue.patterns and not clue.test
+        if alone and reading.wrapped:
+            return min(clue.points, WRAPPED)
+        if self.against and clue.points > UNSURE and SIGNS[self.against](reading, facts):
+            return UNSURE
+        words = set(clue.patterns) <= {"says", "not", "failure", "body"} and not clue.test and not clue.status
+        status = reading.first_status
+        enough = status in self.usual or (status is None and clue.points >= SAID)
+        if words and self.usual and not enough:
+            return min(clue.points, UNSURE)
+        return clue.points
 
 
 @lru_cache(maxsize=1)
@@ -83,14 +108,18 @@ def rules() -> tuple[Rule, ...]:
 
 
 def _rule(raw: Any, at: tuple[Any, ...], document: Document) -> Rule:
-    if not isinstance(raw, dict) or not _RULE - {"hint"} <= set(raw) <= _RULE:
+    if not isinstance(raw, dict) or not _RULE - _MAY_LACK <= set(raw) <= _RULE:
         raise ConfigError("a rule has other fields", where=document.place(at), right=f"They are {sorted(_RULE)}")
     hint = raw.get("hint", "")
     if hint and hint not in HINTS:
         raise ConfigError(f"no hint is called {hint!r}", where=document.place((*at, "hint")), right=", ".join(HINTS))
+    if raw.get("against", "") not in ("", *SIGNS):
+        raise ConfigError(f"no sign is called {raw['against']!r}", where=document.place((*at, "against")))
     clues = tuple(_clue(clue, (*at, "clues", n), document) for n, clue in enumerate(raw["clues"]))
     ordered = tuple(sorted(clues, key=lambda clue: -clue.points))
-    return Rule(raw["id"], raw["cause"], ordered, hint, raw["confirm"], raw["fix"], raw["case"])
+    more = {"against": raw.get("against", ""), "general": raw.get("general", False) is True}
+    usual = frozenset(raw.get("usual", ()))
+    return Rule(raw["id"], raw["cause"], ordered, hint, raw["confirm"], raw["fix"], raw["case"], usual, **more)
 
 
 def _clue(raw: Any, at: tuple[Any, ...], document: Document) -> Clue:

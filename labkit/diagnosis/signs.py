@@ -27,6 +27,7 @@ _PROVIDER_HOSTS = (
     *(("perplexity", "api.perplexity.ai"), ("together", "api.together.xyz"), ("huggingface", "huggingface.co")),
 )
 CHARACTERS_PER_TOKEN = 12  # no tokenizer packs ordinary text so densely
+FEWEST_CHARACTERS = 6  # more than ordinary English has
 LONG_PROMPT = 4000  # characters below which a small count proves nothing
 LOOSE_TEMPERATURE = 1.5
 SHORT_PROMPT = 500  # tokens below which a prompt fills no window
@@ -40,6 +41,11 @@ _CALL_MARKS = re.compile(
     r"|```tool_(call|code)",
     re.IGNORECASE,
 )
+_KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key")
+_PROMPT_FIELDS = frozenset(
+    "messages content contents prompt input inputs text texts system instructions query message parts body".split()
+)
+_SIZES = (2048, 4096, 8192, 16_384, 32_768)  # windows that Ollama takes by itself or that people set (num_ctx)
 _LENGTH_ENDS = ("length", "max_tokens", "model_length", "max_output_tokens")
 _FILTER_ENDS = frozenset(
     "content_filter safety refusal recitation prohibited_content sensitive image_safety blocklist spii "
@@ -83,13 +89,20 @@ def no_words(reading: Reading, _: Facts | None) -> str:
     return "the answer has no words" if bare else ""
 
 
+def answer_came(reading: Reading, _: Facts | None) -> str:
+    """An answer of a server, which what goes wrong before any request does not have."""
+    came = reading.exchange is not None and reading.exchange.response is not None
+    return f"an answer came, status {reading.status}" if came else ""
+
+
 def is_html(reading: Reading, _: Facts | None) -> str:
     page = "html" in reading.content_type or re.match(r"\s*<(!doctype html|html)", reading.body_text, re.IGNORECASE)
     return "the body is a page of HTML" if page else ""
 
 
 def path_twice(reading: Reading, _: Facts | None) -> str:
-    if (reading.status or 0) < 400:
+    no_json = reading.status is None and "JSONDecodeError" in reading.failure
+    if (reading.status or 0) < 400 and not no_json:
         return ""
     path = re.sub(r"/+", "/", reading.path)
     for end in _ENDS:
@@ -124,13 +137,48 @@ def no_key_sent(reading: Reading, _: Facts | None) -> str:
     if reading.exchange is None or not len(reading.exchange.request.headers):
         return ""
     headers = reading.exchange.request.headers
-    if any(headers.get(name).strip() not in ("", "Bearer") for name in ("authorization", "x-api-key", "api-key")):
+    if any(headers.get(name).strip() not in ("", "Bearer") for name in _KEY_HEADERS):
         return ""
-    if any(name.lower() in ("x-goog-api-key", "cookie") for name, _ in headers) or re.search(
-        r"[?&](api_?)?key=", reading.url
-    ):
+    if any(name.lower() == "cookie" for name, _ in headers) or re.search(r"[?&](api_?)?key=", reading.url):
         return ""
     return "the request has no header with a key"
+
+
+def _key_headers(reading: Reading) -> dict[str, str]:
+    """The headers of the request that carry a key, by their lower-case names."""
+    headers = reading.exchange.request.headers if reading.exchange is not None else ()
+    held = {name.lower(): value.strip().removeprefix("Bearer").strip() for name, value in headers}
+    return {name: held[name] for name in _KEY_HEADERS if held.get(name)}
+
+
+def key_in_other_header(reading: Reading, facts: Facts | None) -> str:
+    """A key was sent, and the answer or the facts name another header for it."""
+    sent = _key_headers(reading)
+    if not sent or reading.status not in (400, 401, 403):
+        return ""
+    wanted = [name for name in _KEY_HEADERS if re.search(rf"(?<![\w-]){name}(?![\w-])", reading.says, re.IGNORECASE)]
+    provider = facts_of(reading, facts)
+    if provider is not None and not wanted:
+        wanted = [provider.key.header.lower(), *(name.lower() for name in provider.key.also)]
+    if reading.host.endswith(".azure-api.net") or "subscription key" in reading.says.lower():
+        wanted = ["api-key", "ocp-apim-subscription-key"]
+    if not wanted or set(wanted) & set(sent):
+        return ""
+    return f"a key was sent in {' and '.join(sent)}, and is looked for in {' or '.join(wanted)}"
+
+
+def key_was_sent(reading: Reading, _: Facts | None) -> str:
+    """A key in some header, where the answer says that there is none."""
+    sent = _key_headers(reading)
+    return f"a key was sent in {' and '.join(sent)}" if sent and reading.status in (400, 401, 403) else ""
+
+
+def names_short_field(reading: Reading, _: Facts | None) -> str:
+    """A field that holds no prompt, named by an error about its length."""
+    found = re.search(r"['\"`]([\w\[\].]+)['\"`]: ?(string|value) too long", reading.says, re.IGNORECASE)
+    name = reading.param or (found.group(1) if found else "")
+    last = re.sub(r"\[\d+\]", "", name).split(".")[-1].lower()
+    return f"the field is {name}" if last and last not in _PROMPT_FIELDS else ""
 
 
 def header_without_scheme(reading: Reading, facts: Facts | None) -> str:
@@ -143,6 +191,24 @@ def header_without_scheme(reading: Reading, facts: Facts | None) -> str:
     if not value.strip() or re.match(r"bearer \S", value, re.IGNORECASE) or value.lower().startswith(("basic", "aws4")):
         return ""
     return "the header authorization does not begin with the word Bearer and one blank"
+
+
+def needs_bearer(reading: Reading, facts: Facts | None) -> str:
+    """The same, at a provider of whom the facts say that it wants the word."""
+    provider = facts_of(reading, facts)
+    wants = provider is not None and provider.key.scheme.lower() == "bearer"
+    return header_without_scheme(reading, facts) if wants else ""
+
+
+def not_http_called(reading: Reading, _: Facts | None) -> str:
+    """An address with https, or none that is known."""
+    if reading.url.startswith("http://"):
+        return ""
+    return "the address begins with https" if reading.url.startswith("https://") else "no address says http"
+
+
+def path_is_usual(reading: Reading, _: Facts | None) -> str:
+    return f"the path is {reading.path}" if _KNOWN_ENDS.search(reading.path) else ""
 
 
 def sent_no_json(reading: Reading, _: Facts | None) -> str:
@@ -230,7 +296,8 @@ def retired_model(reading: Reading, facts: Facts | None) -> str:
 
 def provider_broke(reading: Reading, _: Facts | None) -> str:
     """A router says that its host failed, without a status of its own."""
-    said = "provider returned error" in reading.says.lower() and (reading.status or 0) >= 500
+    told = (reading.status or 0) >= 500 and reading.status not in (502, 504)  # those two say how it failed
+    said = "provider returned error" in reading.says.lower() and told
     return "the router's host failed" if said else ""
 
 
@@ -395,6 +462,54 @@ def only_reasoning(reading: Reading, _: Facts | None) -> str:
     return f"no content, {spent or 'some'} tokens of reasoning, finish_reason '{reading.finish}'"
 
 
+def answer_in_reasoning(reading: Reading, _: Facts | None) -> str:
+    """No content although the model ended by itself, and the text in the field for its working."""
+    ended = reading.finish.lower() in ("stop", "end_turn", "eos", "stop_sequence", "completed")
+    if not _good(reading) or (reading.content or "").strip() or reading.calls or not ended:
+        return ""
+    return "no content, and the text stands in the reasoning" if reading.reasoning.strip() else ""
+
+
+def thinking_is_off(reading: Reading, facts: Facts | None) -> str:
+    """The same, where the request had switched the thinking off."""
+    template = reading.asked.get("chat_template_kwargs")
+    off = isinstance(template, dict) and (template.get("enable_thinking") is False or template.get("thinking") is False)
+    off = off or reading.asked.get("think") is False or reading.asked.get("enable_thinking") is False
+    off = off or reading.asked.get("reasoning_effort") == "none"
+    return "the request switches the thinking off" if off and answer_in_reasoning(reading, facts) else ""
+
+
+def lines_unasked(reading: Reading, _: Facts | None) -> str:
+    """A body of several JSON objects, one a line, to a request that says nothing of streaming."""
+    if reading.status != 200 or "stream" in reading.asked or "event-stream" in reading.content_type:
+        return ""
+    lines = [line for line in reading.body_text.splitlines() if line.strip()]
+    several = len(lines) > 1 and all(line.lstrip()[:1] == "{" for line in lines[:3])
+    return f"{len(lines)} JSON objects, one a line; the request does not say stream: false" if several else ""
+
+
+def _cut_call(reading: Reading, facts: Facts | None) -> str:
+    whole = reading.status == 200 and not reading.failure and reading.calls
+    return broken_arguments(reading, facts) if whole else ""
+
+
+def call_cut(reading: Reading, facts: Facts | None) -> str:
+    """A call whose arguments stop where the longest answer allowed was reached, whatever the finish word says."""
+    broken, limit = _cut_call(reading, facts), _asked_limit(reading)
+    came = reading.exchange.tokens[1] if reading.exchange else None
+    if not broken or limit is None or not (came is not None and came >= limit):
+        cut = broken and reading.finish.lower() in _LENGTH_ENDS
+        return f"{broken}, and finish_reason is '{reading.finish}'" if cut else ""
+    return f"{broken}, and {came} tokens came of {limit} allowed"
+
+
+def call_cut_early(reading: Reading, facts: Facts | None) -> str:
+    """A call whose arguments stop, where a small limit was set and no tokens were counted."""
+    broken, limit = _cut_call(reading, facts), _asked_limit(reading)
+    counted = reading.exchange is not None and reading.exchange.tokens[1] is not None
+    return f"{broken}, and only {limit} tokens were allowed" if broken and limit and limit < 300 and not counted else ""
+
+
 def broken_arguments(reading: Reading, _: Facts | None) -> str:
     for call in reading.calls:
         function = call.get("function")
@@ -424,19 +539,56 @@ def finish_error(reading: Reading, _: Facts | None) -> str:
 
 def finish_tools(reading: Reading, _: Facts | None) -> str:
     wants = _good(reading) and (reading.calls or reading.finish in ("tool_calls", "tool_use", "function_call"))
+    wants = wants and not _cut_call(reading, _)
     return "the answer holds a tool call" if wants and not (reading.content or "").strip() else ""
 
 
+def call_asked_for(reading: Reading, facts: Facts | None) -> str:
+    """A whole call of a tool that the request offers."""
+    names = {str((call.get("function") or call).get("name")) for call in reading.calls}
+    offered = names & set(_tool_names(reading))
+    return f"it is a tool of the request: {sorted(offered)[0]}" if offered and finish_tools(reading, facts) else ""
+
+
 def prompt_shrunk(reading: Reading, _: Facts | None) -> str:
-    counted = reading.exchange.tokens[0] if reading.exchange else None
-    written = len(json.dumps([m.get("content") for m in _messages(reading)], ensure_ascii=False))
+    counted, written = _counted(reading), _written(reading)
     if not counted or not _good(reading) or written < LONG_PROMPT or written < counted * CHARACTERS_PER_TOKEN:
         return ""
     return f"{written:,} characters were sent, and only {counted:,} tokens counted"
 
 
+def prompt_at_window(reading: Reading, _: Facts | None) -> str:
+    """A count that is a usual window or half of one, for a text that has more tokens."""
+    counted, written = _counted(reading), _written(reading)
+    if not counted or not _good(reading) or written < counted * FEWEST_CHARACTERS:
+        return ""
+    options = reading.asked.get("options")
+    asked = options.get("num_ctx") if isinstance(options, dict) else None
+    sizes = [asked, *_SIZES] if isinstance(asked, int) else list(_SIZES)
+    near = next((size for size in sizes for part in (size, size // 2) if abs(counted - part) <= 8), None)
+    return f"{counted:,} is a window of {near:,} tokens, or half of it" if near else ""
+
+
+def _counted(reading: Reading) -> int | None:
+    """Tokens of the prompt by the answer's own count; Ollama's own API writes prompt_eval_count."""
+    counted = reading.exchange.tokens[0] if reading.exchange else None
+    found = re.search(r'"prompt_eval_count" ?: ?(\d+)', reading.body_text) if counted is None else None
+    if found or counted is None:
+        return int(found.group(1)) if found else None
+    kept = ("cache_read_input_tokens", "cache_creation_input_tokens")  # Anthropic counts these beside input_tokens
+    return counted + sum(n for n in map(reading.usage.get, kept) if isinstance(n, int))
+
+
+def _written(reading: Reading) -> int:
+    """Characters of the prompt that was sent."""
+    texts = [message.get("content") for message in _messages(reading)]
+    texts += [reading.asked[name] for name in ("prompt", "system", "contents", "input") if reading.asked.get(name)]
+    return len(json.dumps(texts, ensure_ascii=False))
+
+
 def empty_answer(reading: Reading, _: Facts | None) -> str:
     empty = _good(reading) and reading.content is not None and not reading.content.strip() and not reading.calls
+    empty = empty and not reading.reasoning.strip()
     if not empty or reading.finish.lower() in _ENDED_OTHERWISE:
         return ""
     return f"no content, finish_reason '{reading.finish or 'null'}'"
@@ -527,6 +679,7 @@ SIGNS: dict[str, Sign] = {
     for sign in (
         *(
             no_words,
+            answer_came,
             is_html,
             path_twice,
             strange_path,
@@ -550,7 +703,9 @@ SIGNS: dict[str, Sign] = {
         ),
         *(stream_without_end, broke_in_the_middle, error_in_stream, error_in_200, json_stops, blank_body, no_choices),
         *(unfilled_address, base_alone, empty_key, sends_picture, content_is_list, room_is_gone, context_full),
-        *(call_in_text, paused, finish_call, not_streamed),
+        *(call_in_text, paused, finish_call, not_streamed, key_in_other_header, key_was_sent, names_short_field),
+        *(answer_in_reasoning, thinking_is_off, lines_unasked, call_cut, call_cut_early, call_asked_for),
+        *(prompt_at_window, not_http_called, needs_bearer, path_is_usual),
         *(
             only_reasoning,
             broken_arguments,
