@@ -70,7 +70,7 @@ class Findings(tuple[Finding, ...]):
 
 
 def _told(finding: Finding) -> Html:
-    from labkit.view.html import Html, join
+    from labkit.view.html import Html, join, marked
 
-    sentences = (finding.path, *(sentence(text) for text in (finding.what, finding.right) if text))
+    sentences = (finding.path, *(marked(sentence(text)) for text in (finding.what, finding.right) if text))
     return join([text for text in sentences if text], Html("<br>"))

@@ -36,7 +36,7 @@ _UNFILLED = re.compile(
     r"|\b(?i:your)[-_](?i:\w+)|\b(REPLACE|CHANGE|INSERT)[-_]?(ME|HERE|\w+)"
 )
 _CALL_MARKS = re.compile(
-    r"<tool_?calls?>|\[TOOL_CALLS?\]|<\|?(python_tag|tool_call\w*|tool▁call\w*|tool▁calls?▁begin)\|?>"
+    r"<tool_?calls?>|\[TOOL_CALLS?\]|<\|?(python_(?:tag|start)|tool_call\w*|tool▁call\w*|tool▁calls?▁begin)\|?>"
     r"|<\|?tool_calls_section_begin\|?>|<function[ =]|functools\[|<｜(DSML｜)?tool|<minimax:tool_call>|<invoke name="
     r"|```tool_(call|code)",
     re.IGNORECASE,

@@ -196,12 +196,12 @@ def table(
 
 
 def breaking(name: str) -> Html:
-    """A name that may break after its underscores and points, for a narrow column.
+    """A name that may break after its underscores, points and strokes, for a narrow column.
 
     >>> breaking("max_tokens")
     'max_<wbr>tokens'
     """
-    return Html(re.sub(r"([_.])(?=.)", r"\1<wbr>", escape(name)))
+    return Html(re.sub(r"([_./])(?=.)", r"\1<wbr>", escape(name)))
 
 
 def _mark(match: re.Match[str]) -> str:

@@ -43,6 +43,7 @@ STYLE = f"""<style>
 .lab-board .widget-html-content {{ max-width: 100%; min-width: 0; flex: 1 1 auto; }}
 .lab-board .widget-html {{ min-width: 0; }}
 .lab-board td, .lab-board pre {{ overflow-wrap: anywhere !important; }}
+.lab-board td:first-child:not(:only-child) {{ overflow-wrap: break-word !important; }}
 .lab-board .lab-tokens {{ flex-flow: row wrap; gap: 4px; overflow: visible; }}
 .lab-board .lab-tokens button {{ width: auto; font-family: monospace; height: 25px; line-height: 23px; padding: 0 8px;
   margin: 0; border: 1px solid {_LINE}; border-radius: 4px; }}

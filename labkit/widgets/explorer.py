@@ -99,7 +99,7 @@ class SamplingExplorer(Board):
             each.box.layout.width = "170px"
         side = column(
             *(control.box for control in self.knobs.values()),
-            self.press("All as at first", self.reset, hint="Move every slider back to where it changes nothing"),
+            self.press("All without effect", self.reset, hint="Move every slider to where it changes nothing"),
             heading("Logit bias"),
             self._token,
             self._bias.box,

@@ -39,6 +39,11 @@ def _toolbar(*states: str) -> str:
     return f".jp-NotebookPanel-toolbar:has({signs}) ~ *"
 
 
+_ARROW = (
+    "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E"
+    "%3Cpath fill='%238c8c8c' d='M5.2 5.9 9 9.7l3.8-3.8 1.2 1.2-4.9 5-4.9-5z'/%3E%3C/svg%3E\")"
+)
+"""The arrow of a choice, grey: Jupyter's own is black in the dark theme too."""
 # Pictures are drawn anew thirty times a second: what is in one moves nothing outside it. noUiSlider gives each slider
 # two layers of its own, which together cost every frame more than they save the one slider that moves.
 _STYLE = f"""<style>
@@ -49,7 +54,8 @@ _STYLE = f"""<style>
 {_toolbar("connecting", "disconnected")} .lab-lost {{ display: block; }}
 {_toolbar("connecting", "disconnected")} .lab-gone {{ display: none; }}
 .lab-live.jupyter-widgets-disconnected::before, .lab-live .jupyter-widgets-disconnected::before {{ content: none; }}
-.lab-live .widget-html-content {{ contain: content; }}
+.lab-live .widget-html-content {{ contain: content; padding: 2px 4px; }}
+.lab-live select {{ --jp-widgets-dropdown-arrow: {_ARROW}; }}
 .lab-live .noUi-origin, .lab-live .noUi-connect {{ will-change: auto; }}
 </style>"""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from labkit import lm
 from labkit.cost import shown_usd, tokens_usd
 from labkit.view.bars import Bar, bars_html, bars_text
-from labkit.view.html import Html, escape, join, note, table
+from labkit.view.html import Html, breaking, escape, join, note, table
 from labkit.view.one_line import one_line
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def charges_html(lab: Lab, tokens: int) -> Html:
         )
         of = "not stated" if charge.context_tokens is None else f"{charge.context_tokens:,}"
         full = "–" if charge.share is None else f"{charge.share:.3%}" if charge.share < 1 else "does not fit"
-        rows.append([charge.provider, charge.model, of, bar, full, charge.cost])
+        rows.append([charge.provider, breaking(charge.model), of, bar, full, charge.cost])
     head = ("provider", "model", "window", "", "full", "cost as input")
     return join([
         table(rows, head, numbers=(2, 4, 5)),
