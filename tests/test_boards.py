@@ -59,7 +59,7 @@ class Inside(HTMLParser):
 def assert_inert(html: str) -> None:
     """No element, attribute or unseen sign but those that the lab's own pictures have."""
     inside = Inside(html)
-    assert inside.tags <= set("div span b table thead tbody tr td th pre code details summary".split())
+    assert inside.tags <= set("div span b table thead tbody tr td th pre code details summary wbr".split())
     assert inside.attributes <= {"style", "role", "title"}
     assert "\u202e" not in html
     assert "\x1b" not in html
