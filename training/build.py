@@ -114,7 +114,8 @@ def fill(short: list[Pair], longer: list[Pair], window: int, rng: np.random.Gene
 
 
 def windows(tokenizer: Tokenizer, seed: int, n_documents: int, mix: str) -> dict[str, np.ndarray]:
-    """The corpus as shuffled windows, in the shortest of WINDOWS that a document fits; what fits none is left out.
+    """The corpus as shuffled windows, in the shortest of WINDOWS that a document fits, or where `fill` moves it; what
+    fits none is left out.
 
     Keys: 'ids 96', 'answer 96', 'document 96', and so on for each length (see `pack`); 'twins' (N,2), the ids of
     each token that begins with a space and of the same token without it.

@@ -537,9 +537,9 @@ def finish_error(reading: Reading, _: Facts | None) -> str:
     return f"finish_reason is '{reading.finish}'" if failed else ""
 
 
-def finish_tools(reading: Reading, _: Facts | None) -> str:
+def finish_tools(reading: Reading, facts: Facts | None) -> str:
     wants = _good(reading) and (reading.calls or reading.finish in ("tool_calls", "tool_use", "function_call"))
-    wants = wants and not _cut_call(reading, _)
+    wants = wants and not _cut_call(reading, facts)
     return "the answer holds a tool call" if wants and not (reading.content or "").strip() else ""
 
 

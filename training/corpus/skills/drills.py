@@ -1,7 +1,7 @@
 """Drills: nothing but copying, looking up and reckoning, many times a document, for a network that must learn them.
 
-In a chat one answer in ten tokens asks for a copy; here every line does. They belong to the base's later runs alone and
-are no skill that is asked for, so no phrasing and no evaluation has them.
+In a chat one answer in ten tokens asks for a copy; here every line does. They are in the base's later runs and, a few,
+in lab-chat's; they are no skill that is asked for, so no phrasing and no evaluation has them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ def again(draw: Draw) -> Raw:
     return Raw(parts=tuple(parts))
 
 
+def entry(left: str, arrow: str, right: str, learned: bool) -> list[tuple[str, bool]]:
+    """`left`, the arrow and `right` in two pieces; the space behind the arrow belongs to the second, as in a token."""
+    return [(f"{left}{arrow.rstrip(' ')}", False), (" " * arrow.endswith(" ") + right, learned)]
+
+
 def look_up(draw: Draw) -> Raw:
     """Pairs, then the first halves again in another order, each followed by its second half."""
     arrow, end = draw.pick(ARROWS), draw.pick(("\n", "\n", "; ", ". "))
@@ -41,8 +46,7 @@ def look_up(draw: Draw) -> Raw:
     parts = [("".join(f"{key}{arrow}{value}{end}" for key, value in pairs.items()), False)]
     frame = draw.pick(("{}", "{}", '"{}"'))
     for key in draw.some(list(pairs), len(pairs)):
-        parts += [(f"{key}{arrow.rstrip(' ')}", False), (" " * arrow.endswith(" ") + frame.format(pairs[key]), True)]
-        parts.append((end, False))
+        parts += [*entry(key, arrow, frame.format(pairs[key]), True), (end, False)]
     return Raw(parts=tuple(parts))
 
 
@@ -64,7 +68,7 @@ def continue_pairs(draw: Draw) -> Raw:
     arrow, end = draw.pick(ARROWS), draw.pick(("\n", "\n", "; "))
     parts: list[tuple[str, bool]] = []
     for place, (left, right) in enumerate(patterns.pairs(draw, draw.number(6, 10))):
-        parts += [(f"{left}{arrow.rstrip(' ')}", False), (" " * arrow.endswith(" ") + right, place > 1), (end, False)]
+        parts += [*entry(left, arrow, right, place > 1), (end, False)]
     return Raw(parts=tuple(parts))
 
 

@@ -333,6 +333,7 @@ def summary(draw: Draw) -> Exchange:
 Fact = tuple[list[str], list[str], str, str]
 FACTS: dict[str, list[Fact]] = {}
 NOT_THERE = "The text does not say."
+SEARCHED = "I look for it in the text. It is not there."  # the working before it
 for _kind, _sentences, _questions, _answer, _whole in rows("context"):
     FACTS.setdefault(_kind, []).append((_sentences.split(";"), _questions.split(";"), _answer, _whole))
 
@@ -439,7 +440,7 @@ def more_questions(draw: Draw, groups: list[list[Told]], asked: Told) -> tuple[T
     for told in draw.some(others, count):
         if draw.chance(0.2):
             turns.append(Turn("user", missing(draw, groups)))
-            turns.append(Turn("assistant", NOT_THERE, "I look for it in the text. It is not there."))
+            turns.append(Turn("assistant", NOT_THERE, SEARCHED))
             continue
         turns.append(Turn("user", told.question))
         turns.append(Turn("assistant", told.whole, f"The text says: {told.sentence}"))
@@ -465,7 +466,7 @@ def context(draw: Draw) -> Exchange:
         ask = question[0].lower() + question[1:].rstrip("?") if draw.chance(0.15) else question
     further = more_questions(draw, groups, told) if form != "cite" else ()
     if not there:
-        think = "I look for it in the text. It is not there."
+        think = SEARCHED
         return Exchange(ask, NOT_THERE, think, system=system, check="does not say", solo=True, further=further)
     think = f"The text says: {told.sentence}"
     if form == "cite":
