@@ -20,7 +20,7 @@ from labkit.errors import ModelFileError, ParameterError
 from labkit.lm import threads
 from labkit.lm.exact import FLOAT32_ERROR
 from labkit.lm.files import read_safetensors
-from labkit.lm.model import Model, ModelConfig
+from labkit.lm.model import Model, ModelConfig, _in_blocks, _product
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny_llama"
@@ -65,6 +65,30 @@ def test_rows_of_a_batch_do_not_see_each_other(tiny):
     together = model.step(rows[:, 20:], cache)
     for row, logits in zip(rows, together, strict=True):
         np.testing.assert_allclose(logits, model.logits(row)[-1], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 8, 17, 40])
+def test_rows_of_the_shipped_model_give_what_each_gives_alone(batch):
+    """Its matrices are cut into blocks for few rows; the tiny models above are too small for that."""
+    model = Model.load(SHIPPED)
+    ids = np.random.default_rng(batch).integers(0, model.config.vocab_size, (batch, 9))
+    cache = model.cache(batch, 9, np.float64)
+    model.step(ids[:, :8], cache)
+    together = model.step(ids[:, 8:], cache)
+    for row, logits in zip(ids[:3], together, strict=False):
+        np.testing.assert_allclose(logits, model.logits(row)[-1], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(192, 4096), (192, 576), (512, 192), (192, 7), (5, 4099)])
+def test_a_product_in_blocks_is_the_product(shape, dtype):
+    rng = np.random.default_rng(1)
+    matrix = rng.standard_normal(shape).astype(dtype)
+    blocks = _in_blocks(matrix)
+    assert blocks.shape[0] * blocks.shape[2] == shape[1]
+    for rows in (1, 2, 8, 50):
+        x = rng.standard_normal((rows, shape[0])).astype(dtype)
+        np.testing.assert_allclose(_product(x, blocks), x @ matrix, rtol=0, atol=1e-3 if dtype == np.float32 else 1e-11)
 
 
 def test_a_repeated_cache_goes_on_as_each_of_its_rows_would_alone(tiny):

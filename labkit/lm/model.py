@@ -24,6 +24,8 @@ from labkit.lm.files import RESTORE, check_tensors, read_json, read_safetensors
 from labkit.lm.threads import use_one_thread
 
 Floats = NDArray[np.floating[Any]]
+FEW_ROWS = 16  # for which a product needs no copy of the matrix
+SMALL_PRODUCT = 100**3
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ class _Weights:
     """The matrices as the forward pass wants them, in one precision. See `_fold`."""
 
     embedding: Floats  # (V, D)
-    layers: list[tuple[Floats, Floats, Floats, Floats]]  # (D, 3Hh), (Hh, D), (D, 2F), (F, D)
-    head: Floats  # (D, V)
+    layers: list[tuple[Floats, Floats, Floats, Floats]]  # (D, 3Hh), (Hh, D), (D, 2F), (F, D), each in blocks
+    head: Floats  # (D, V), in blocks
     turns: NDArray[np.complexfloating[Any, Any]]  # (positions, h/2): e^(i * position * frequency)
 
 
@@ -219,7 +221,7 @@ class Model:
         hidden = None if T == 1 else np.arange(S)[None, :] > np.arange(past, S)[:, None]  # (T, S): the future
         x = w.embedding[ids.reshape(-1)]  # (BT, D)
         for i, (w_qkv, w_out, w_gate_up, w_down) in enumerate(w.layers):
-            qkv = (_normed(x, eps) @ w_qkv).reshape(B, T, 3, H, h).transpose(2, 0, 3, 1, 4)  # (3, B, H, T, h)
+            qkv = _product(_normed(x, eps), w_qkv).reshape(B, T, 3, H, h).transpose(2, 0, 3, 1, 4)  # (3, B, H, T, h)
             pairs = np.ascontiguousarray(qkv[:2]).view(w.turns.dtype)  # (2, B, H, T, h/2) complex
             pairs *= turns
             queries, keys = pairs.view(dtype)
@@ -232,16 +234,16 @@ class Model:
             np.exp(scores, out=scores)
             scores /= np.add.reduce(scores, -1, keepdims=True)
             mixed = (scores @ cache.values[i][:, :, :S]).transpose(0, 2, 1, 3).reshape(B * T, H * h)
-            x += mixed @ w_out
-            gate_up = _normed(x, eps) @ w_gate_up  # (BT, 2F)
+            x += _product(mixed, w_out)
+            gate_up = _product(_normed(x, eps), w_gate_up)  # (BT, 2F)
             gated = _silu(gate_up[:, :F])
             gated *= gate_up[:, F:]
-            x += gated @ w_down
+            x += _product(gated, w_down)
         cache.length = S
         if last_only:
             x = np.ascontiguousarray(x.reshape(B, T, -1)[:, -1])
-            return _normed(x, eps) @ w.head  # (B, V)
-        return (_normed(x, eps) @ w.head).reshape(B, T, -1)  # (B, T, V)
+            return _product(_normed(x, eps), w.head)  # (B, V)
+        return _product(_normed(x, eps), w.head).reshape(B, T, -1)  # (B, T, V)
 
     def _weights(self, dtype: DTypeLike) -> _Weights:
         key = np.dtype(dtype)
@@ -282,14 +284,36 @@ def _fold(c: ModelConfig, tensors: dict[str, Floats], dtype: np.dtype[Any]) -> _
         w_qkv = np.concatenate([query, key, value]) * get(layer + "input_layernorm.weight")
         w_gate_up = gate_up * get(layer + "post_attention_layernorm.weight")
         w_out, w_down = get(layer + "self_attn.o_proj.weight"), get(layer + "mlp.down_proj.weight")
-        q, o, g, d = (np.ascontiguousarray(matrix.T) for matrix in (w_qkv, w_out, w_gate_up, w_down))
+        q, o, g, d = (_in_blocks(matrix.T) for matrix in (w_qkv, w_out, w_gate_up, w_down))
         layers.append((q, o, g, d))
     embedding = get("model.embed_tokens.weight")
     head = embedding if c.tie_word_embeddings else get("lm_head.weight")
     frequencies = c.rope_theta ** -(np.arange(0, c.head_dim, 2) / c.head_dim)
     angles = np.outer(np.arange(c.max_position_embeddings), frequencies)
     turns = np.exp(1j * angles).astype(np.complex64 if dtype == np.float32 else np.complex128)
-    return _Weights(embedding, layers, np.ascontiguousarray((head * get("model.norm.weight")).T), turns)
+    return _Weights(embedding, layers, _in_blocks((head * get("model.norm.weight")).T), turns)
+
+
+def _in_blocks(matrix: Floats) -> Floats:
+    """(K, M) -> (n, K, M/n), each block of columns a piece of memory of its own. See `_product`."""
+    inner, columns = matrix.shape
+    n = next(n for n in range(1, columns + 1) if columns % n == 0 and FEW_ROWS * inner * columns // n <= SMALL_PRODUCT)
+    return np.ascontiguousarray(matrix.reshape(inner, n, columns // n).swapaxes(0, 1))
+
+
+def _product(x: Floats, blocks: Floats) -> Floats:
+    """x (N, K) times the matrix of `_in_blocks`: (N, M).
+
+    OpenBLAS copies both factors into an order of its own first, unless rows * inner * columns is at most 100 ** 3
+    (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). Where N is small, the copying takes longer than the product,
+    and blocks are spared it.
+    """
+    rows, n, columns = len(x), len(blocks), blocks.shape[2]
+    if rows == 1 or n == 1:
+        return (x @ blocks).reshape(rows, -1)
+    product = np.empty((rows, n * columns), x.dtype)
+    np.matmul(x, blocks, out=product.reshape(rows, n, columns).swapaxes(0, 1))
+    return product
 
 
 def _normed(x: Floats, eps: np.floating[Any]) -> Floats:
