@@ -86,6 +86,7 @@ def settings(first: Path, folder: Path, port: int, browser: bool) -> dict[str, o
         "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
+        "MappingKernelManager.transport_encryption": "auto",  # where a kernel can; without it, it prints a warning
         "LabApp.workspaces_dir": str(folder / "workspaces"),
         **{f"NotebookNotary.{name}": value for name, value in notary_files(folder).items()},
     }
