@@ -20,7 +20,7 @@ from labkit.errors import ModelFileError, ParameterError
 from labkit.lm import threads
 from labkit.lm.exact import FLOAT32_ERROR
 from labkit.lm.files import read_safetensors
-from labkit.lm.model import Model, ModelConfig, _in_blocks, _product
+from labkit.lm.model import Model, ModelConfig, _in_blocks, _Matrix, _product
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny_llama"
@@ -84,11 +84,20 @@ def test_rows_of_the_shipped_model_give_what_each_gives_alone(batch):
 def test_a_product_in_blocks_is_the_product(shape, dtype):
     rng = np.random.default_rng(1)
     matrix = rng.standard_normal(shape).astype(dtype)
-    blocks = _in_blocks(matrix)
-    assert blocks.shape[0] * blocks.shape[2] == shape[1]
+    cut = _Matrix(matrix)
+    assert cut.blocks.shape[0] * cut.blocks.shape[2] == shape[1]
     for rows in (1, 2, 8, 50):
         x = rng.standard_normal((rows, shape[0])).astype(dtype)
-        np.testing.assert_allclose(_product(x, blocks), x @ matrix, rtol=0, atol=1e-3 if dtype == np.float32 else 1e-11)
+        np.testing.assert_allclose(_product(x, cut), x @ matrix, rtol=0, atol=1e-3 if dtype == np.float32 else 1e-11)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n"),
+    [((192, 4096), 16), ((192, 576), 2), ((512, 192), 2), ((192, 192), 1), ((768, 50_257), 1), ((70_000, 64), 1)],
+)
+def test_blocks_are_few_and_never_narrow(shape, n):
+    """A prime number of columns, as GPT-2's 50,257 tokens are, has no blocks but single columns."""
+    assert _in_blocks(np.zeros(shape, np.float32)).shape == (n, shape[0], shape[1] // n)
 
 
 def test_a_repeated_cache_goes_on_as_each_of_its_rows_would_alone(tiny):

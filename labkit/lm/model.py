@@ -24,8 +24,9 @@ from labkit.lm.files import RESTORE, check_tensors, read_json, read_safetensors
 from labkit.lm.threads import use_one_thread
 
 Floats = NDArray[np.floating[Any]]
-FEW_ROWS = 16  # for which a product needs no copy of the matrix
-SMALL_PRODUCT = 100**3
+FEW_ROWS = 16  # up to so many, a product needs no copy of the matrix
+SMALL_PRODUCT = 100**3  # rows * inner * columns of the largest product that OpenBLAS computes without one
+NARROWEST = 32  # columns of a block; below that the calls cost more than the copying
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,21 @@ class ModelConfig:
         return shapes if self.tie_word_embeddings else {**shapes, "lm_head.weight": (self.vocab_size, d)}
 
 
+class _Matrix:
+    """A matrix (K, M) for `_product`: whole, and once more in blocks where it has any."""
+
+    def __init__(self, matrix: Floats) -> None:
+        self.whole = np.ascontiguousarray(matrix)
+        self.blocks = _in_blocks(self.whole)
+
+
 @dataclass
 class _Weights:
     """The matrices as the forward pass wants them, in one precision. See `_fold`."""
 
     embedding: Floats  # (V, D)
-    layers: list[tuple[Floats, Floats, Floats, Floats]]  # (D, 3Hh), (Hh, D), (D, 2F), (F, D), each in blocks
-    head: Floats  # (D, V), in blocks
+    layers: list[tuple[_Matrix, _Matrix, _Matrix, _Matrix]]  # (D, 3Hh), (Hh, D), (D, 2F), (F, D)
+    head: _Matrix  # (D, V)
     turns: NDArray[np.complexfloating[Any, Any]]  # (positions, h/2): e^(i * position * frequency)
 
 
@@ -284,35 +293,39 @@ def _fold(c: ModelConfig, tensors: dict[str, Floats], dtype: np.dtype[Any]) -> _
         w_qkv = np.concatenate([query, key, value]) * get(layer + "input_layernorm.weight")
         w_gate_up = gate_up * get(layer + "post_attention_layernorm.weight")
         w_out, w_down = get(layer + "self_attn.o_proj.weight"), get(layer + "mlp.down_proj.weight")
-        q, o, g, d = (_in_blocks(matrix.T) for matrix in (w_qkv, w_out, w_gate_up, w_down))
+        q, o, g, d = (_Matrix(matrix.T) for matrix in (w_qkv, w_out, w_gate_up, w_down))
         layers.append((q, o, g, d))
     embedding = get("model.embed_tokens.weight")
     head = embedding if c.tie_word_embeddings else get("lm_head.weight")
     frequencies = c.rope_theta ** -(np.arange(0, c.head_dim, 2) / c.head_dim)
     angles = np.outer(np.arange(c.max_position_embeddings), frequencies)
     turns = np.exp(1j * angles).astype(np.complex64 if dtype == np.float32 else np.complex128)
-    return _Weights(embedding, layers, _in_blocks((head * get("model.norm.weight")).T), turns)
+    return _Weights(embedding, layers, _Matrix((head * get("model.norm.weight")).T), turns)
 
 
 def _in_blocks(matrix: Floats) -> Floats:
-    """(K, M) -> (n, K, M/n), each block of columns a piece of memory of its own. See `_product`."""
+    """(K, M) -> (n, K, M/n), each block of columns a piece of memory of its own; n is 1 where M has no fitting divisor.
+
+    See `_product`.
+    """
     inner, columns = matrix.shape
-    n = next(n for n in range(1, columns + 1) if columns % n == 0 and FEW_ROWS * inner * columns // n <= SMALL_PRODUCT)
+    divisors = (n for n in range(1, columns // NARROWEST + 1) if columns % n == 0)
+    n = next((n for n in divisors if FEW_ROWS * inner * columns // n <= SMALL_PRODUCT), 1)
     return np.ascontiguousarray(matrix.reshape(inner, n, columns // n).swapaxes(0, 1))
 
 
-def _product(x: Floats, blocks: Floats) -> Floats:
-    """x (N, K) times the matrix of `_in_blocks`: (N, M).
+def _product(x: Floats, matrix: _Matrix) -> Floats:
+    """x (N, K) times the matrix (K, M): (N, M).
 
-    OpenBLAS copies both factors into an order of its own first, unless rows * inner * columns is at most 100 ** 3
-    (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). Where N is small, the copying takes longer than the product,
-    and blocks are spared it.
+    OpenBLAS copies both factors into an order of its own first, unless the product is at most SMALL_PRODUCT
+    (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). For a few rows the copying takes longer than the product, and
+    blocks are spared it. A single row is never copied, and read fastest from the whole.
     """
-    rows, n, columns = len(x), len(blocks), blocks.shape[2]
-    if rows == 1 or n == 1:
-        return (x @ blocks).reshape(rows, -1)
-    product = np.empty((rows, n * columns), x.dtype)
-    np.matmul(x, blocks, out=product.reshape(rows, n, columns).swapaxes(0, 1))
+    rows, n = len(x), len(matrix.blocks)
+    if n == 1 or rows == 1 or rows > FEW_ROWS:
+        return x @ matrix.whole
+    product = np.empty((rows, matrix.whole.shape[1]), x.dtype)
+    np.matmul(x, matrix.blocks, out=product.reshape(rows, n, -1).swapaxes(0, 1))
     return product
 
 
