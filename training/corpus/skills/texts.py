@@ -466,8 +466,7 @@ def context(draw: Draw) -> Exchange:
         ask = question[0].lower() + question[1:].rstrip("?") if draw.chance(0.15) else question
     further = more_questions(draw, groups, told) if form != "cite" else ()
     if not there:
-        think = SEARCHED
-        return Exchange(ask, NOT_THERE, think, system=system, check="does not say", solo=True, further=further)
+        return Exchange(ask, NOT_THERE, SEARCHED, system=system, check="does not say", solo=True, further=further)
     think = f"The text says: {told.sentence}"
     if form == "cite":
         answer, check = f"{told.whole} [{place + 1}]", f"{told.short}&{place + 1}"
