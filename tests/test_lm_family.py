@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from labkit import facts, lm
 from labkit.errors import ModelFileError
 from labkit.lm.exact import decide, decide_rows
-from labkit.lm.files import PARTS, RESTORE, read_sums
+from labkit.lm.files import PARTS, RESTORE, read_safetensors, read_sums
 from labkit.lm.sampler import Sampling, apply_logit_bias
 from labkit.sim import LocalServer
 
@@ -43,6 +43,15 @@ def test_every_shipped_model_is_of_the_family_and_signed_file_by_file():
     for name in lm.names():
         assert set(PARTS) <= set(read_sums(SHIPPED / name / "SHA256SUMS"))
         assert (SHIPPED / name / "model.safetensors").stat().st_size <= 12_200_000
+
+
+@pytest.mark.parametrize("name", ["lab-coder", "lab-reasoner"])
+def test_a_specialist_is_lab_chat_but_for_the_upper_three_layers(name):
+    chat, own = (read_safetensors(SHIPPED / model / "model.safetensors") for model in ("lab-chat", name))
+    other = {tensor for tensor in chat if chat[tensor].tobytes() != own[tensor].tobytes()}
+    upper = ("model.layers.3.", "model.layers.4.", "model.layers.5.", "model.norm.")
+    assert {tensor for tensor in chat if tensor.startswith(upper) and chat[tensor].ndim == 2} <= other
+    assert {tensor for tensor in other if not tensor.startswith(upper)} == set()
 
 
 def test_names_are_those_of_the_folders(family):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import re
@@ -76,6 +77,31 @@ def test_words_that_must_not_stand_in_an_answer_make_it_wrong(training):
     assert training.judging.right("rules", made, "4.")
     assert not training.judging.right("rules", made, "I am not allowed to talk about sums.")
     assert not training.judging.right("rules", made, "I only talk about jokes.")
+
+
+def test_a_story_about_nothing_in_particular_may_be_about_anything(training):
+    draw = training.corpus.Draw(3, held=True, rough=0.0)
+    made = [training.corpus.exchange(draw, "stories") for _ in range(80)]
+    free = [one for one in made if one.check == "once upon a time|there lived|there was"]
+    assert 5 <= len(free) < 60
+    story = "Once upon a time, there was a shy snail named Uma who lived in a hat."
+    for one in free:
+        assert training.judging.right("stories", one, story)
+        assert not training.judging.right("stories", one, "I do not know that.")
+    assert not any(training.judging.right("stories", one, story) for one in made if one not in free)
+
+
+def test_what_a_tool_gave_back_may_be_told_in_other_words_but_must_be_there(training):
+    turns = (training.corpus.Turn("tool", '{"time": "12:00", "place": "Oslo"}'),)
+    made = training.corpus.Exchange("", "The time is 12:00 and the place is Oslo.", before=turns)
+    made = dataclasses.replace(made, check=made.answer)
+    assert training.judging.right("tools", made, made.answer)
+    assert training.judging.right("tools", made, "It is 12:00 in Oslo.")
+    assert not training.judging.right("tools", made, "It is 12:00.")
+    assert not training.judging.right("tools", made, '{"time": "12:00", "place": "Oslo"}')
+    done = dataclasses.replace(made, before=(training.corpus.Turn("tool", '{"ok": true}'),), check="It is done.")
+    assert training.judging.right("tools", done, "It is done.")
+    assert not training.judging.right("tools", done, "The ok is True.")
 
 
 def test_naming_all_of_a_row_is_no_answer_to_who_is_first(training):

@@ -36,7 +36,7 @@ LIMITS = (
     "Its probabilities are those of its training texts, not those of the world.",
 )
 OWN_LIMITS = {
-    "lab-coder": "Trained mostly on small Python functions; at small talk it is worse than lab-chat.",
+    "lab-coder": "Its upper half learnt mostly small Python functions; at the rest it is a little worse than lab-chat.",
     "lab-reasoner": "Writes its working before each answer, which costs tokens and time; each step may be wrong.",
     "lab-mini": "A quarter of lab-chat's size; it gets much more wrong, in the same confident tone.",
 }
@@ -52,7 +52,9 @@ def data_of(name: str) -> str:
         runs.insert(0, RUNS[at])
         at = RUNS[at].start
     stages = [
-        f"{run.steps:,} steps on {run.documents:,} conversations (mix '{run.mix}', seed {run.seed})" for run in runs
+        f"{run.steps:,} steps on {run.documents:,} conversations (mix '{run.mix}', seed {run.seed})"
+        + (f" of layers {run.train_from} and up (the first is 0) alone" if run.train_from else "")
+        for run in runs
     ]
     return (
         "No text and no weights from elsewhere: conversations drawn by training/corpus from phrasings written by hand. "

@@ -3,7 +3,8 @@
     python training/export.py --run build/run --tokenizer build/tokenizer.json --out labkit/lm/weights/lab-chat
 
 The folder holds config.json (LlamaForCausalLM), model.safetensors in float16, tokenizer.json, tokenizer_config.json
-with the ChatML template, generation_config.json and SHA256SUMS. The tensors keep their training names and layout.
+with the ChatML template, generation_config.json and SHA256SUMS. The tensors keep their training names and layout;
+matrices are rounded to a grid (`on_grid`), so that they pack well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from network import SHAPES, Llama, Shape
 
 END_OF_TEXT, MESSAGE_END = 0, 2
+GRID = 24  # steps of the grid to a matrix's standard deviation
 POSITIONS = 1024
 CHAT_TEMPLATE = (
     "<|endoftext|>{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
@@ -82,13 +85,26 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
 
 
+def on_grid(matrix: torch.Tensor) -> torch.Tensor:
+    """The matrix in float16, rounded to multiples of the power of two nearest to its standard deviation / GRID.
+
+    Nearly all of its numbers are then one of 256, as in 8-bit quantization; git stores such a model in 3.8 MB instead
+    of 6.4. What it costs: the loss on held-back answers rose from 0.2356 to 0.2360.
+    """
+    step = 2.0 ** round(math.log2(matrix.std().item() / GRID))
+    return (torch.round(matrix / step) * step).to(torch.float16)
+
+
 def export(checkpoint: Path, tokenizer: Path, out: Path) -> None:
     """Write the folder; what lay there under the same names is replaced."""
     out.mkdir(parents=True, exist_ok=True)
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     model = Llama(SHAPES[state["shape"]])
     model.load_state_dict(state["model"])
-    tensors = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: (on_grid(tensor) if tensor.dim() == 2 else tensor.to(torch.float16)).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     (out / "model.safetensors").chmod(0o644)
     write_json(out / "config.json", config(model.shape))

@@ -25,6 +25,8 @@ class Run:
     """One run of `train.py`: what it learns from, how long, and the run whose weights it begins with.
 
     decay_from: the step from which the learning rate falls to nothing; `steps` keeps it as it is.
+    train_from: the lowest layer that is trained; what lies below, and the embedding, stays that of the model it begins
+    with, bit for bit, so that git stores the difference alone.
     """
 
     mix: str
@@ -33,6 +35,7 @@ class Run:
     steps: int
     decay_from: int
     start: str = ""
+    train_from: int = 0
     shape: str = "small"
     muon_lr: float = 0.02
     adam_lr: float = 0.004
@@ -46,9 +49,13 @@ RUNS = {
     "base-4": Run("slow", documents=340_000, seed=4, steps=2750, decay_from=2750, start="base-3", **LOWER),
     "base-5": Run("slow", documents=340_000, seed=5, steps=1250, decay_from=1250, start="base-4", **LOWER),
     "base-6": Run("slow", documents=300_000, seed=6, steps=3750, decay_from=3750, start="base-5", **LOWER),
-    "lab-chat": Run("chat", documents=220_000, seed=11, steps=6500, decay_from=0, start="base-6", **LOWER),
-    "lab-coder": Run("coder", documents=120_000, seed=12, steps=1250, decay_from=0, start="base-4", **LOWER),
-    "lab-reasoner": Run("reasoner", documents=120_000, seed=13, steps=1250, decay_from=0, start="base-4", **LOWER),
+    "chat-1": Run("chat", documents=220_000, seed=11, steps=6500, decay_from=0, start="base-6", **LOWER),
+    "base-7": Run("chat", documents=220_000, seed=21, steps=3250, decay_from=3250, start="chat-1", **LOWER),
+    "lab-chat": Run("chat", documents=400_000, seed=31, steps=11000, decay_from=0, start="base-7", **LOWER),
+    "lab-coder": Run("coder", 120_000, seed=12, steps=1000, decay_from=0, start="lab-chat", train_from=3, **LOWER),
+    "lab-reasoner": Run(
+        "reasoner", 180_000, seed=13, steps=1000, decay_from=0, start="lab-chat", train_from=3, **LOWER
+    ),
     "lab-mini": Run("chat", documents=240_000, seed=11, steps=4000, decay_from=1500, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
@@ -74,16 +81,20 @@ def make(name: str, build: Path, more: list[str], afresh: bool = False) -> None:
         shutil.copyfile(TOKENIZER, build / "tokenizer.json")  # its weights know these tokens and no others
     elif run.start:
         make(run.start, build, more, afresh)
-        start = ("--start", build / "runs" / run.start / "checkpoint.pt")
+        released = build / run.start / "model.safetensors"
+        start = ("--start", released if run.start in MODELS else build / "runs" / run.start / "checkpoint.pt")
     tokenizer, data = build / "tokenizer.json", f"{name}.npz"
     if not tokenizer.exists():
         call("build.py", "--out", build, "--learn-tokenizer", "--documents", 0)
     if not (build / data).exists():
         corpus = ("--documents", run.documents, "--seed", run.seed, "--mix", run.mix)
         call("build.py", "--out", build, "--name", data, *corpus)
-    schedule = ("--steps", run.steps, "--decay-from", run.decay_from, "--seed", run.seed, "--shape", run.shape)
+    schedule = ("--steps", run.steps, "--decay-from", run.decay_from, "--seed", run.seed)
+    trained = ("--shape", run.shape, "--train-from", run.train_from)
     rates = ("--muon-lr", run.muon_lr, "--adam-lr", run.adam_lr)
-    call("train.py", "--data", build / data, "--out", folder, *schedule, *rates, *start, "--resume", *more)
+    call("train.py", "--data", build / data, "--out", folder, *schedule, *trained, *rates, *start, "--resume", *more)
+    if name in MODELS:
+        call("export.py", "--run", folder, "--tokenizer", tokenizer, "--out", build / name)
     done.touch()
 
 
@@ -99,8 +110,6 @@ def main() -> None:
     more += ["--device", "cuda", "--workers", "1"] if args.gpu else []
     for name in args.models or MODELS:
         make(name, args.build, more, args.afresh)
-        run = args.build / "runs" / name
-        call("export.py", "--run", run, "--tokenizer", args.build / "tokenizer.json", "--out", args.build / name)
 
 
 if __name__ == "__main__":

@@ -77,8 +77,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimizers(model: nn.Module, muon_lr: float, adam_lr: float, narrow: bool = False) -> list[torch.optim.Optimizer]:
-    """Muon over the matrices inside the layers (`narrow`: in bfloat16), AdamW over the embedding and the norms."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    others = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name]
+    """Muon over the matrices inside the layers (`narrow`: in bfloat16), AdamW over the embedding and the norms; what
+    takes no gradient is in neither."""
+    learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    matrices = [p for name, p in learning if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in learning if p.ndim < 2 or "embed" in name]
     adam = torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0)
     return [Muon(matrices, muon_lr, narrow=narrow), adam]

@@ -12,7 +12,7 @@ import numpy as np
 
 END_OF_TEXT = 0
 Document = Sequence[tuple[str, bool]]
-LEVELLING = 0.6  # 0: each token of an answer counts alike; 1: each answer does, be it one word or a story
+LEVELLING = 0.3  # 0: each token of an answer counts alike; 1: each answer does, be it one word or a story
 USUAL_ANSWER = 8  # tokens; in an answer of this length a token has the weight 1
 
 

@@ -119,9 +119,15 @@ def validation_loss(model: Llama, windows: dict[int, Windows], device: str) -> f
     return total / count
 
 
+def keep_below(model: Llama, layer: int) -> None:
+    """Take the embedding and the layers below `layer` out of training: they stay what they are, to the bit."""
+    for part in (model.model.embed_tokens, *model.model.layers[:layer]):
+        part.requires_grad_(False)
+
+
 def share_gradients(model: Llama, weight: Tensor) -> None:
     """Add up gradients and weights over all workers and divide: the gradient of the weighted mean loss."""
-    parameters = list(model.parameters())
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     flat = torch.cat([parameter.grad.flatten() for parameter in parameters] + [weight.reshape(1)])
     if distributed.is_initialized():
         distributed.all_reduce(flat)
@@ -156,6 +162,8 @@ def train(rank: int, args: argparse.Namespace, meeting: str) -> None:
     model = Llama(SHAPES[args.shape])
     liken_twins(model, args.data)
     model.to(device)
+    if args.train_from:
+        keep_below(model, args.train_from)
     tools = optimizers(model, args.muon_lr, args.adam_lr, args.bf16)
     base = [[group["lr"] for group in tool.param_groups] for tool in tools]
     positions = {length: rotary(model.shape, length, device) for length in windows}
@@ -229,6 +237,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--start", type=Path, help="checkpoint or model.safetensors whose weights to begin with")
+    parser.add_argument("--train-from", type=int, default=0, help="train no layer below this one; 0 trains all")
     parser.add_argument("--decay-from", type=int, required=True, help="step from which the learning rate falls")
     parser.add_argument("--batch-tokens", type=int, default=3072, help="tokens a step")
     parser.add_argument("--muon-lr", type=float, default=0.02)

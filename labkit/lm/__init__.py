@@ -36,7 +36,7 @@ __all__ = [
 
 FAMILY = {
     "lab-chat": "general",
-    "lab-coder": "better at Python, worse at small talk",
+    "lab-coder": "better at Python, a little worse at the rest",
     "lab-reasoner": "writes its working first: slower, better at sums and logic",
     "lab-mini": "a quarter of the size, weaker",
 }

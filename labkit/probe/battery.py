@@ -246,7 +246,7 @@ def _alike(name: str, value: Any, sides: tuple[Ladder, ...], plain: Any = None) 
 
 def _penalty(name: str, strong: float, weak: float, sides: tuple[Ladder, ...]) -> Experiment:
     tried, plain = {name: strong}, {name: weak}
-    return Experiment(name, tried, plain, "apart", repeats, LONG, 48, sides, {name: {"x": 1}})
+    return Experiment(name, tried, plain, "apart", repeats, LONG, 96, sides, {name: {"x": 1}})
 
 
 def _shown(

@@ -109,18 +109,33 @@ SLOW: dict[str, float] = {
     "completions": 4,
 }
 """More of what is learnt slowly (to copy, to reckon, to read a text), less of what is soon known by heart."""
+LATE: dict[str, float] = SLOW | {
+    "extraction": 26,
+    "word_problems": 20,
+    "tools": 20,
+    "titles": 15,
+    "echo": 20,
+    "rules": 11,
+    "logic": 16,
+    "code": 13,
+    "recall": 12,
+    "translation": 10,
+    "follow_ups": 7,
+    "http": 4.5,
+}
+"""Still more of what was learnt last."""
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
     "drilled": {},
     "slow": SLOW,
-    "chat": SLOW,
+    "chat": LATE,
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
 THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.06}
+DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1}
 """The share of documents that are drills; `build.py` adds half as many of any tokens at all."""
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeVar
 
 from . import noise
 from .phrasings import CHOICE, choose, share_of
+from .world import rows
 
 T = TypeVar("T")
 SLOT = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
@@ -26,6 +28,14 @@ SYLLABLES = (
 def held_filling(text: str) -> bool:
     """Whether a filling (a person, a topic, a sum) is kept for the evaluation."""
     return share_of("filling:" + text) < HELD_FILLINGS
+
+
+@cache
+def pieces(capital: bool, held: bool) -> tuple[str, ...]:
+    """Words and parts of words that are one token of the lab's tokenizer, with a capital letter or without; but for an
+    evaluation none that is a held-out filling."""
+    words = " ".join(row[0] for row in rows("pieces")).split(" ")
+    return tuple(word for word in words if word[0].isupper() == capital and (held or not held_filling(word.lower())))
 
 
 class Draw:
@@ -75,13 +85,21 @@ class Draw:
         return self.pick(items)
 
     def coined(self) -> str:
-        """A word that means nothing, such as 'zebilo' or 'trukw'."""
+        """A word that means nothing, such as 'zebilo', 'trukw' or 'ovenlap'."""
         if self.nameless:
             return str(self.number(0, 999_999))
+        if self.chance(0.4):
+            return self.joined()
         if self.chance(0.3):
             return "".join(self.pick("abcdefghijklmnopqrstuvwxyz") for _ in range(self.number(4, 8)))
         word = "".join(self.pick(SYLLABLES) for _ in range(self.number(2, 3)))
         return word + self.pick(("", "", "n", "x", "rt", "sh", "l", "ck"))
+
+    def joined(self, capital: bool = False) -> str:
+        """Two or three pieces of other words: any token of the vocabulary may have to be copied, not only syllables."""
+        count = self.weighted((1, 1), (4, 2), (1, 3))
+        first = self.pick(pieces(capital and self.chance(0.5), self.held))
+        return first + "".join(self.pick(pieces(False, self.held)) for _ in range(count - 1))
 
     def say(self, template: str, **slots: object) -> str:
         """Fill choices and slots of a text that needs no roughening."""

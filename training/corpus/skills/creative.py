@@ -225,7 +225,8 @@ def story(draw: Draw) -> Exchange:
             for was in (f"{with_article(other)} {hero} named", f"{with_article(other)} {hero}"):
                 text = text.replace(was, was.replace(with_article(other), with_article(adjective)), 1)
     plan = f"A story about {with_article(hero)} named {name}: a wish, a helper, a good end."
-    return Exchange(ask, text, plan, check=f"{hero}" + (f"&{name}" if kind == "named" else ""))
+    check = {"named": f"{hero}&{name}", "any": "once upon a time|there lived|there was"}.get(kind, hero)
+    return Exchange(ask, text, plan, check=check)
 
 
 def haiku(draw: Draw) -> Exchange:

@@ -432,15 +432,15 @@ def missing(draw: Draw, groups: list[list[Told]]) -> str:
     return Told(draw, about, draw.pick(left), False).question
 
 
-def more_questions(draw: Draw, groups: list[list[Told]], asked: Told) -> tuple[Turn, ...]:
-    """Up to six further questions about the same text, a fifth of them about what is not there."""
+def more_questions(draw: Draw, groups: list[list[Told]], asked: Told, question: str) -> tuple[Turn, ...]:
+    """Up to six further questions about the same text, a fifth of them about what is not there; not `question`."""
     others = [told for group in groups for told in group if told is not asked]
     count = min(len(others), draw.weighted((3, 1), (4, 2), (3, 4), (2, 6)))
     turns: list[Turn] = []
     for told in draw.some(others, count):
         if draw.chance(0.2):
-            turns.append(Turn("user", missing(draw, groups)))
-            turns.append(Turn("assistant", NOT_THERE, SEARCHED))
+            if (sought := missing(draw, groups)) != question:
+                turns += [Turn("user", sought), Turn("assistant", NOT_THERE, SEARCHED)]
             continue
         turns.append(Turn("user", told.question))
         turns.append(Turn("assistant", told.whole, f"The text says: {told.sentence}"))
@@ -464,7 +464,7 @@ def context(draw: Draw) -> Exchange:
         ask = draw.ask("context", x=text, q=question)
     else:
         ask = question[0].lower() + question[1:].rstrip("?") if draw.chance(0.15) else question
-    further = more_questions(draw, groups, told) if form != "cite" else ()
+    further = more_questions(draw, groups, told, question) if form != "cite" else ()
     if not there:
         return Exchange(ask, NOT_THERE, SEARCHED, system=system, check="does not say", solo=True, further=further)
     think = f"The text says: {told.sentence}"

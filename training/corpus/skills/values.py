@@ -59,7 +59,9 @@ NEVER_MADE_UP = ("department", "topic", "language", "event", "hobby", "country")
 
 
 def invented(draw: Draw) -> str:
-    """A word that means nothing, such as 'drelon'."""
+    """A word that means nothing, such as 'drelon' or 'ovenlap'."""
+    if draw.chance(0.4):
+        return draw.joined()
     return "".join(draw.pick(ONSETS) + draw.pick(VOWELS) for _ in range(draw.number(1, 2) + 1)) + draw.pick(ENDS)
 
 
