@@ -1,7 +1,7 @@
 """Make the released models from nothing, with their own seeds and step counts: `python training/make.py lab-chat`.
 
-Every run of `train.py` takes at most 75 minutes on two CPU cores and ends in a checkpoint that can be exported; see
-README.md. Runs that are done are not done again, so that the command may be stopped and given once more. The models
+Every run of `train.py` takes at most 75 minutes on two quiet CPU cores and ends in a checkpoint that can be exported;
+see README.md. Runs that are done are not done again, so that the command may be stopped and given once more. The models
 land in build/<name>.
 """
 
