@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SHIPPED = {"base-3": HERE / "base" / "model.safetensors"}
+RELEASED = HERE.parent / "labkit" / "lm" / "weights" / "lab-chat"
+SHIPPED = {"base-3": HERE / "base" / "model.safetensors", "lab-chat": RELEASED / "model.safetensors"}
 """Runs whose weights are in the repository, so that what starts from them need not wait for them."""
-TOKENIZER = HERE.parent / "labkit" / "lm" / "weights" / "lab-chat" / "tokenizer.json"
+TOKENIZER = RELEASED / "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def make(name: str, build: Path, more: list[str], afresh: bool = False) -> None:
         shutil.copyfile(TOKENIZER, build / "tokenizer.json")  # its weights know these tokens and no others
     elif run.start:
         make(run.start, build, more, afresh)
-        released = build / run.start / "model.safetensors"
-        start = ("--start", released if run.start in MODELS else build / "runs" / run.start / "checkpoint.pt")
+        made = build / run.start / "model.safetensors"
+        start = ("--start", made if run.start in MODELS else build / "runs" / run.start / "checkpoint.pt")
     tokenizer, data = build / "tokenizer.json", f"{name}.npz"
     if not tokenizer.exists():
         call("build.py", "--out", build, "--learn-tokenizer", "--documents", 0)
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="folder for everything that is made")
     parser.add_argument("--gpu", action="store_true", help="on a GPU, in bfloat16")
     parser.add_argument("--bf16", action="store_true", help="in bfloat16, where the processor has it (avx512_bf16)")
-    parser.add_argument("--afresh", action="store_true", help="train the shipped base anew too")
+    parser.add_argument("--afresh", action="store_true", help="train anew what the repository has too")
     args = parser.parse_args()
     more = ["--bf16", "--compile"] if args.gpu or args.bf16 else []
     more += ["--device", "cuda", "--workers", "1"] if args.gpu else []

@@ -31,11 +31,11 @@ def held_filling(text: str) -> bool:
 
 
 @cache
-def pieces(capital: bool, held: bool) -> tuple[str, ...]:
-    """Words and parts of words that are one token of the lab's tokenizer, with a capital letter or without; but for an
-    evaluation none that is a held-out filling."""
+def pieces(held: bool) -> tuple[str, ...]:
+    """Words and parts of words that are one token of the lab's tokenizer; but for an evaluation none that is a held-out
+    filling."""
     words = " ".join(row[0] for row in rows("pieces")).split(" ")
-    return tuple(word for word in words if word[0].isupper() == capital and (held or not held_filling(word.lower())))
+    return tuple(word for word in words if held or not held_filling(word))
 
 
 class Draw:
@@ -95,11 +95,10 @@ class Draw:
         word = "".join(self.pick(SYLLABLES) for _ in range(self.number(2, 3)))
         return word + self.pick(("", "", "n", "x", "rt", "sh", "l", "ck"))
 
-    def joined(self, capital: bool = False) -> str:
-        """Two or three pieces of other words: any token of the vocabulary may have to be copied, not only syllables."""
+    def joined(self) -> str:
+        """One to three pieces of words: any token of the vocabulary may have to be copied, not only syllables."""
         count = self.weighted((1, 1), (4, 2), (1, 3))
-        first = self.pick(pieces(capital and self.chance(0.5), self.held))
-        return first + "".join(self.pick(pieces(False, self.held)) for _ in range(count - 1))
+        return "".join(self.pick(pieces(self.held)) for _ in range(count))
 
     def say(self, template: str, **slots: object) -> str:
         """Fill choices and slots of a text that needs no roughening."""
