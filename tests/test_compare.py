@@ -34,7 +34,7 @@ SAME = ["target", "model", "place", "prompt", "status", "tokens_in", "tokens_out
 
 @pytest.fixture(scope="module")
 def everybody() -> Comparison:
-    return Lab(pace="quick").compare(PROMPTS, n=2, max_tokens=12)
+    return Lab(pace="quick").compare(PROMPTS, n=2, max_tokens=24)
 
 
 @pytest.fixture(autouse=True)
