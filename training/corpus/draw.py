@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
 
-from . import noise
+from . import noise, world
 from .phrasings import CHOICE, choose, share_of
-from .world import rows
 
 T = TypeVar("T")
 SLOT = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
@@ -34,8 +33,7 @@ def held_filling(text: str) -> bool:
 def pieces(held: bool) -> tuple[str, ...]:
     """Words and parts of words that are one token of the lab's tokenizer; but for an evaluation none that is a held-out
     filling."""
-    words = " ".join(row[0] for row in rows("pieces")).split(" ")
-    return tuple(word for word in words if held or not held_filling(word))
+    return tuple(word for word in world.items("pieces") if held or not held_filling(word))
 
 
 class Draw:
