@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from labkit.diagnosis import signs
+from labkit.diagnosis.answer_signs import count_of
 from labkit.diagnosis.reading import Reading
+from labkit.diagnosis.request_signs import facts_of
 from labkit.errors import did_you_mean
 from labkit.wire.waits import wait_asked_s
 
@@ -25,7 +26,7 @@ _WIDE = ("model", "messages", "stream")
 def models(reading: Reading, facts: Facts | None) -> str:
     """The nearest model that lives, and the successor or the date of a retired one."""
     asked = str(reading.asked.get("model") or "")
-    provider = signs.facts_of(reading, facts)
+    provider = facts_of(reading, facts)
     if provider is None or facts is None or not asked:
         return ""
     from labkit.facts import in_force
@@ -39,7 +40,7 @@ def models(reading: Reading, facts: Facts | None) -> str:
 
 def addresses(reading: Reading, facts: Facts | None) -> str:
     """The base URL that the facts have for this host or the nearest one."""
-    provider = signs.facts_of(reading, facts)
+    provider = facts_of(reading, facts)
     if facts is None or not (reading.host or provider):
         return ""
     local = reading.exchange is not None and reading.exchange.place == "local"
@@ -57,7 +58,7 @@ def addresses(reading: Reading, facts: Facts | None) -> str:
 
 def key_variable(reading: Reading, facts: Facts | None) -> str:
     """The variable that this provider's key stands in, and a misspelt one in the environment."""
-    provider = signs.facts_of(reading, facts)
+    provider = facts_of(reading, facts)
     if provider is None or not provider.key.variables:
         return ""
     wanted = provider.key.variables[0]
@@ -73,14 +74,14 @@ def parameter(reading: Reading, facts: Facts | None) -> str:
     """The parameter, what the facts say of it, and the line for LibreChat."""
     name = named_parameter(reading)
     if not name:
-        provider = signs.facts_of(reading, facts)
+        provider = facts_of(reading, facts)
         strange = [n for n in reading.asked if provider and n not in provider.parameters and n not in _WIDE]
         return f"Not known to {provider.label}'s facts: {', '.join(strange)}." if provider and strange else ""
     root = re.split(r"[.\[]", name)[0]
     said = [f"The field is {name}."]
     if root in reading.asked and not isinstance(reading.asked[root], (list, dict)):
         said.append(f"It was sent as {str(reading.asked[root])[:60]!r}.")
-    provider = signs.facts_of(reading, facts)
+    provider = facts_of(reading, facts)
     if provider is not None:
         known = provider.parameters.get(root)
         if known is not None and (known.minimum is not None or known.maximum is not None):
@@ -179,7 +180,7 @@ def finish(reading: Reading, _: Facts | None) -> str:
     """Tokens used beside tokens allowed."""
     used = reading.exchange.tokens[1] if reading.exchange else None
     limit = next((reading.asked[n] for n in ("max_completion_tokens", "max_tokens") if n in reading.asked), None)
-    thought = signs._count(reading, "reasoning_tokens")
+    thought = count_of(reading, "reasoning_tokens")
     said = f"{used} tokens came" + (f", {thought} of them reasoning" if thought else "") if used is not None else ""
     allowed = (
         f"max_tokens was {limit}" if limit is not None else "max_tokens was not sent: the provider's own limit held"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.config.address import provider_at
 from labkit.config.profiles import RENAMED
-from labkit.diagnosis import signs
 from labkit.diagnosis.hints import named_parameter
 from labkit.diagnosis.reading import Reading
+from labkit.diagnosis.request_signs import provider_of
 
 if TYPE_CHECKING:
     from labkit.config import Config
@@ -86,7 +86,7 @@ def _parameter(name: str, endpoint: Endpoint, config: Config, cause: str) -> str
 
 def _endpoint(reading: Reading, facts: Facts, config: Config) -> Endpoint | None:
     """The file's endpoint that the call went to, by the provider that answers at its base URL."""
-    wanted = signs.provider_at(reading, facts)
+    wanted = provider_of(reading, facts)
     for endpoint in config.endpoints:
         provider = provider_at(str(endpoint.raw.get("baseURL") or ""), facts)
         if wanted and provider is not None and provider.id == wanted:

@@ -89,6 +89,11 @@ class Reading:
         return int(named.group(1)) if named else self.status
 
     @property
+    def went_well(self) -> bool:
+        """Whether an answer came, with status 200 and without a failure."""
+        return self.is_answer and self.status == 200 and not self.failure
+
+    @property
     def path(self) -> str:
         """The path of the address."""
         return urlsplit(self.url).path
