@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .documents import Chat, Exchange, Raw, Turn
 from .draw import Draw
-from .skills import chat, creative, drills, echo, knowledge, logic, numbers, programs, rules, texts
+from .skills import chat, context, creative, drills, echo, extraction, knowledge, logic, numbers, programs, rules, texts
 
 Skill = Callable[[Draw], Exchange | Raw]
 SKILLS: dict[str, tuple[float, Skill]] = {
@@ -36,10 +36,10 @@ SKILLS: dict[str, tuple[float, Skill]] = {
     "comparison": (3, numbers.comparison),
     "sentiment": (5, texts.sentiment),
     "spam": (2.5, texts.spam),
-    "extraction": (10, texts.extraction),
+    "extraction": (10, extraction.extraction),
     "titles": (5, texts.title),
     "summaries": (5, texts.summary),
-    "context": (9, texts.context),
+    "context": (9, context.context),
     "code": (9, programs.function),
     "tools": (8, programs.tool_call),
     "patterns": (8, programs.pattern),
@@ -124,18 +124,37 @@ LATE: dict[str, float] = SLOW | {
     "http": 4.5,
 }
 """Still more of what was learnt last."""
+WEAK: dict[str, float] = LATE | {
+    "extraction": 30,
+    "context": 30,
+    "rules": 26,
+    "echo": 26,
+    "logic": 24,
+    "patterns": 24,
+    "tools": 24,
+    "word_problems": 24,
+    "titles": 20,
+    "recall": 18,
+    "sentiment": 14,
+    "comparison": 11,
+    "summaries": 11,
+    "lists": 7,
+    "greetings": 5,
+}
+"""What `lab-chat` was still weak at when the rest was learnt."""
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
     "drilled": {},
     "slow": SLOW,
     "chat": LATE,
+    "weak": WEAK,
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "weak": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1}
+DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1, "weak": 0.1}
 """The share of documents that are drills; `build.py` adds half as many of any tokens at all."""
 
 
