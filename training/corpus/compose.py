@@ -124,37 +124,18 @@ LATE: dict[str, float] = SLOW | {
     "http": 4.5,
 }
 """Still more of what was learnt last."""
-WEAK: dict[str, float] = LATE | {
-    "extraction": 30,
-    "context": 30,
-    "rules": 26,
-    "echo": 26,
-    "logic": 24,
-    "patterns": 24,
-    "tools": 24,
-    "word_problems": 24,
-    "titles": 20,
-    "recall": 18,
-    "sentiment": 14,
-    "comparison": 11,
-    "summaries": 11,
-    "lists": 7,
-    "greetings": 5,
-}
-"""What `lab-chat` was still weak at when the rest was learnt."""
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
     "drilled": {},
     "slow": SLOW,
     "chat": LATE,
-    "weak": WEAK,
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "weak": 0.1, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1, "weak": 0.1}
+DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1}
 """The share of documents that are drills; `build.py` adds half as many of any tokens at all."""
 
 

@@ -42,38 +42,18 @@ def restricted(draw: Draw) -> Exchange:
         topic = draw.pick(ELSEWHERE)
     made = make(draw)
     system = draw.ask("styles", kind, calm=True, topic=topic)
-    further = asked_on(draw, kind, topic) if draw.mix == "weak" else ()
     if touched:
-        answer, check = refusal(draw, kind, topic)
+        answer, check = (
+            (f"I am not allowed to talk about {topic}.", "not allowed")
+            if kind == "refuse"
+            else (f"I only talk about {topic}.", "only talk about")
+        )
+        if draw.chance(0.25):
+            answer = f"Sorry, {answer[0] if answer.startswith('I ') else answer[0].lower()}{answer[1:]}"
         think = f"The rule is about {topic}. The question breaks it."
-        return Exchange(made.ask, answer, think, system=system, check=check, solo=True, further=further)
+        return Exchange(made.ask, answer, think, system=system, check=check, solo=True)
     think = f"The rule is about {topic}. The question is fine. {made.think}"
-    return replace(made, system=system, think=think, check="!not allowed|only talk about", solo=True, further=further)
-
-
-def refusal(draw: Draw, kind: str, topic: str) -> tuple[str, str]:
-    """What is said to a question that breaks the rule, and the words by which it is known."""
-    answer, check = (
-        (f"I am not allowed to talk about {topic}.", "not allowed")
-        if kind == "refuse"
-        else (f"I only talk about {topic}.", "only talk about")
-    )
-    if draw.chance(0.25):
-        answer = f"Sorry, {answer[0] if answer.startswith('I ') else answer[0].lower()}{answer[1:]}"
-    return answer, check
-
-
-def asked_on(draw: Draw, kind: str, topic: str) -> tuple[Turn, ...]:
-    """One to four more questions under the same rule, half of them about its topic where a skill knows it."""
-    inside = [make for make, named in TOPICS if topic in named]
-    outside = [make for make, named in TOPICS if topic not in named]
-    turns: list[Turn] = []
-    for _ in range(draw.number(1, 4)):
-        about = bool(inside) and draw.chance(0.5)
-        made = draw.pick(inside if about else outside)(draw)
-        answer = refusal(draw, kind, topic)[0] if about == (kind == "refuse") else made.answer
-        turns += [Turn("user", made.ask), Turn("assistant", answer)]
-    return tuple(turns)
+    return replace(made, system=system, think=think, check="!not allowed|only talk about", solo=True)
 
 
 def persona(draw: Draw) -> Exchange:
