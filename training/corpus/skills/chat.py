@@ -69,7 +69,7 @@ def greeting(draw: Draw) -> Exchange:
         "who": "Pebble",
         "what_can": "stor",
         "how": "fine|well",
-        "bye": "bye|Goodbye|See you|care",
+        "bye": "bye|Bye|See you|care",
         "thanks": "welcome|help|time",
         "yes": "Yes|Sure",
     }[kind]
