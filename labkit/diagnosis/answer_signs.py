@@ -90,7 +90,8 @@ def error_in_stream(reading: Reading, _: Facts | None) -> str:
 
 def error_in_200(reading: Reading, _: Facts | None) -> str:
     error = reading.status == 200 and not reading.is_stream and not reading.is_answer and bool(reading.says)
-    return "status 200, and the body is an error" if error and not reading.failure and not _page(reading) else ""
+    page = is_html(reading, None)
+    return "status 200, and the body is an error" if error and not reading.failure and not page else ""
 
 
 def json_stops(reading: Reading, _: Facts | None) -> str:
@@ -306,10 +307,6 @@ def loose_sampling(reading: Reading, _: Facts | None) -> str:
 
 def _is_chat(reading: Reading) -> bool:
     return reading.path.endswith(("/chat/completions", "/messages", "/api/chat", "/responses", ":generateContent"))
-
-
-def _page(reading: Reading) -> bool:
-    return bool(is_html(reading, None))
 
 
 def count_of(reading: Reading, name: str) -> int:

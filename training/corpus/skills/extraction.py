@@ -7,7 +7,7 @@ import json
 from ..documents import Exchange, Turn
 from ..draw import Draw
 from ..world import rows
-from .texts import with_fillers
+from .texts import FILLERS
 from .values import Cast, json_value, slots_of
 from .wording import capital_letter
 
@@ -28,6 +28,14 @@ NEVER_THERE = {
     "order": "",
 }
 """Keys that may be asked for though the text has nothing for them -> what must not be in the text either."""
+
+
+def with_fillers(draw: Draw, text: str) -> str:
+    """The text with a sentence or two around it that say nothing."""
+    kind = draw.pick(("any", "mail", "talk"))
+    before = draw.pick(FILLERS[kind]) + " " if draw.chance(0.6) else ""
+    after = "" if before and draw.chance(0.5) else " " + draw.pick(FILLERS[kind])
+    return before + text + after
 
 
 def from_templates(draw: Draw, cast: Cast) -> tuple[list[str], str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from ..documents import Exchange
 from ..draw import Draw
@@ -102,14 +101,6 @@ def spam(draw: Draw) -> Exchange:
     answer = draw.weighted((6, f"{capital_letter(label)}."), (1, label))
     why = "It wants money or a click." if label == "spam" else "It is a normal message."
     return Exchange(draw.ask("sentiment", "spam", t=text), answer, f"{why} So: {label}.", check=label)
-
-
-def with_fillers(draw: Draw, text: str, kinds: Sequence[str] = ("any", "mail", "talk")) -> str:
-    """The text with a sentence or two around it that say nothing."""
-    kind = draw.pick(kinds)
-    before = draw.pick(FILLERS[kind]) + " " if draw.chance(0.6) else ""
-    after = "" if before and draw.chance(0.5) else " " + draw.pick(FILLERS[kind])
-    return before + text + after
 
 
 DOINGS = [(do, doing, done) for do, doing, done in rows("doings")]
