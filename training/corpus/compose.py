@@ -124,19 +124,41 @@ LATE: dict[str, float] = SLOW | {
     "http": 4.5,
 }
 """Still more of what was learnt last."""
+WEAK: dict[str, float] = LATE | {
+    "rules": 26,
+    "persona": 7,
+    "titles": 28,
+    "context": 32,
+    "extraction": 32,
+    "tools": 30,
+    "echo": 26,
+    "logic": 26,
+    "patterns": 22,
+    "sentiment": 14,
+    "recall": 20,
+    "comparison": 12,
+    "translation": 12,
+    "follow_ups": 10,
+    "greetings": 5,
+    "lists": 4,
+}
+"""What the released lab-chat was still weak at."""
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
     "drilled": {},
     "slow": SLOW,
     "chat": LATE,
+    "weak": WEAK,
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "weak": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1}
+DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1, "weak": 0.06}
 """The share of documents that are drills; `build.py` adds half as many of any tokens at all."""
+STYLED_SHARE = {"weak": 0.35}
+"""The share of answers in a style, of those that may be; 0.16 where nothing is said."""
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -155,24 +177,28 @@ def courteous(draw: Draw, answer: str) -> str:
     )
 
 
-def styled(draw: Draw, exchange: Exchange, style: str | None = None) -> tuple[str, Exchange]:
-    """The exchange under a rule that changes how it is answered (a system prompt, or a sentence behind the question).
+RULES = {
+    "pirate": "I talk like a pirate.",
+    "upper": "I use capital letters.",
+    "polite": "I am polite.",
+    "one_word": "One word only.",
+    "brief": "I keep it short.",
+    "french": "I answer in French.",
+    "json": "I answer in JSON.",
+}
 
-    Returns the style and the changed exchange. Raises ValueError for a style that this exchange has no answer in.
-    """
-    possible = ["pirate", "pirate", "upper", "polite"]
-    possible += (
-        ["one_word", "one_word", "brief"]
-        if exchange.short and " " not in exchange.short
-        else ["brief"]
-        if exchange.short
-        else []
-    )
-    possible += ["french", "french"] if exchange.french else []
-    possible += ["json"] if len(exchange.answer) < 120 else []
-    style = style or draw.pick(possible)
-    if style not in possible:
-        raise ValueError(f"this exchange cannot be answered in the style {style!r}")
+
+def styles_of(exchange: Exchange) -> list[str]:
+    """The styles that this exchange can be answered in, the wanted ones more than once."""
+    styles = ["pirate", "pirate", "upper", "polite"]
+    if exchange.short:
+        styles += ["brief"] if " " in exchange.short else ["one_word", "one_word", "brief"]
+    styles += ["french"] * 4 if exchange.french else []
+    return styles + (["json"] if len(exchange.answer) < 120 else [])
+
+
+def restyled(draw: Draw, exchange: Exchange, style: str) -> Exchange:
+    """The exchange with its answer in the style."""
     bare = exchange.short.rstrip(".")
     value: object = int(bare) if bare.isdigit() else bare or exchange.answer
     answer = {
@@ -184,29 +210,37 @@ def styled(draw: Draw, exchange: Exchange, style: str | None = None) -> tuple[st
         "french": lambda: exchange.french,
         "json": lambda: json.dumps({"answer": value}, ensure_ascii=False),
     }[style]()
-    rule = {
-        "pirate": "I talk like a pirate.",
-        "upper": "I use capital letters.",
-        "polite": "I am polite.",
-        "one_word": "One word only.",
-        "brief": "I keep it short.",
-        "french": "I answer in French.",
-        "json": "I answer in JSON.",
-    }[style]
+    return replace(exchange, answer=answer, think=f"{exchange.think} {RULES[style]}", further=())
+
+
+def more_in(draw: Draw, style: str) -> tuple[Turn, ...]:
+    """One to three more questions with answers in the same style."""
+    turns: list[Turn] = []
+    for _ in range(draw.weighted((3, 1), (2, 2), (1, 3))):
+        made = SKILLS[draw.pick(STYLED)][1](draw)
+        if isinstance(made, Exchange) and not made.solo and not made.before and style in styles_of(made):
+            made = restyled(draw, made, style)
+            turns += [Turn("user", made.ask), Turn("assistant", made.answer, made.think)]
+    return tuple(turns)
+
+
+def styled(draw: Draw, exchange: Exchange, style: str | None = None) -> tuple[str, Exchange]:
+    """The exchange under a rule that changes how it is answered (a system prompt, or a sentence behind the question).
+
+    Returns the style and the changed exchange. Raises ValueError for a style that this exchange has no answer in.
+    """
+    possible = styles_of(exchange)
+    style = style or draw.pick(possible)
+    if style not in possible:
+        raise ValueError(f"this exchange cannot be answered in the style {style!r}")
+    made = restyled(draw, exchange, style)
     system = draw.ask("styles", style, calm=True)
     if draw.chance(0.25) and style in ("one_word", "french", "json", "upper", "brief"):
         stop = "" if exchange.ask[-1:] in ".?!:)" else "."
-        return style, replace(
-            exchange,
-            ask=f"{exchange.ask}{stop} {system}",
-            answer=answer,
-            think=f"{exchange.think} {rule}",
-            system="",
-            further=(),
-        )
+        return style, replace(made, ask=f"{exchange.ask}{stop} {system}", system="")
     if draw.chance(0.15):
         system = draw.pick(("You are a helpful assistant. ", "You are Pebble. ")) + system
-    return style, replace(exchange, answer=answer, think=f"{exchange.think} {rule}", system=system, further=())
+    return style, replace(made, system=system, further=more_in(draw, style) if draw.chance(0.4) else ())
 
 
 def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
@@ -216,7 +250,7 @@ def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
     made = SKILLS[name][1](draw)
     if isinstance(made, Raw):
         return made
-    if skill is None and name in STYLED and not made.solo and not made.before and draw.chance(0.16):
+    if skill is None and name in STYLED and not made.solo and not made.before and draw.chance(STYLED_SHARE.get(draw.mix, 0.16)):
         return styled(draw, made)[1]
     return made
 
@@ -249,10 +283,10 @@ def document(draw: Draw) -> Chat | Raw:
         system = draw.ask("styles", "plain", calm=True)
     if system:
         turns.append(Turn("system", system))
-    if not made.solo and not made.before and draw.chance(0.16):
+    if (made.later or not made.system) and draw.chance(0.18):
         for _ in range(draw.weighted((60, 1), (20, 2), (8, 4), (6, 7), (3, 11), (2, 16))):
             earlier = SKILLS[draw.pick(FOLLOWING)][1](draw)
-            if isinstance(earlier, Exchange) and not made.system:
+            if isinstance(earlier, Exchange) and not (made.system and "Pebble" in earlier.answer):
                 turns += [Turn("user", earlier.ask), Turn("assistant", earlier.answer)]
     turns += made.before
     if made.ask:

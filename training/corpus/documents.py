@@ -25,7 +25,7 @@ class Exchange:
     short: the answer in a word or two, where there is one.  french: the answer in French, where there is one.
     before: turns that come first.  system: a system prompt that belongs to it.  check: what a right answer contains.
     solo: whether nothing may be put around it.  further: turns that may come after it, a text that costs many tokens
-    to read being asked about once more.
+    to read being asked about once more.  later: whether other turns may come between its system prompt and it.
     """
 
     ask: str
@@ -38,6 +38,7 @@ class Exchange:
     check: str = ""
     solo: bool = False
     further: tuple[Turn, ...] = ()
+    later: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from .wording import capital_letter
 
 def _any_word(draw: Draw) -> str:
     """A word of any list, a name, a number or a coined word: something that can only be copied."""
-    source = draw.pick(("items", "persons", "cities", "animals", "foods", "colours", "jobs", "", "", "number"))
+    source = draw.pick(("items", "persons", "cities", "animals", "foods", "colours", "jobs", *[""] * 4, "number"))
     if source == "number":
         return str(draw.number(0, 9999))
     word = draw.filling(items(source)) if source else draw.coined()
@@ -42,7 +42,7 @@ def echo(draw: Draw) -> Exchange:
             low = 1
         text = ", ".join(map(str, range(low, high + 1)))
         return Exchange(template, text + draw.pick((".", ".", "")), f"From {low} to {high}, one by one.", check=text)
-    word = draw.weighted((6, draw.filling(items("says"))), (2, draw.filling(items("persons"))), (2, draw.coined()))
+    word = draw.weighted((5, draw.filling(items("says"))), (2, draw.filling(items("persons"))), (5, draw.coined()))
     if kind == "say" and draw.chance(0.5):
         word = " ".join(_any_word(draw) for _ in range(draw.number(2, 9))).rstrip(",")
     if kind == "say":

@@ -20,7 +20,7 @@ GROUPS = (
 def person(draw: Draw, others: tuple[str, ...] = ()) -> str:
     """A name, made up now and then, that is not one of the others."""
     while True:
-        name = capital_letter(draw.coined()) if draw.chance(0.15) else draw.filling(items("persons"))
+        name = capital_letter(draw.coined()) if draw.chance(0.3) else draw.filling(items("persons"))
         if name not in others:
             return name
 

@@ -253,8 +253,11 @@ def problem_numbers(draw: Draw, section: str) -> tuple[tuple[int, int, int], lis
         a, b = draw.number(2, 9), draw.number(2, 10)
     elif section == "minus":
         a, b = max(a, b + 2), min(a, b)
+    elif section == "share":
+        b = draw.number(2, 9)
+        a = b * draw.number(2, 12)
     second = {"plus_minus": "-", "times_plus": "+", "times_minus": "-"}.get(section)
-    first = {"p": "+", "m": "-", "t": "x"}[section[0]]
+    first = {"p": "+", "m": "-", "t": "x", "s": "/"}[section[0]]
     middle = VALUE[first](a, b)
     c = max(1, min(c, middle - 2)) if second == "-" else c
     return (a, b, c), [(a, first, b)] + ([(middle, second, c)] if second else [])
@@ -262,7 +265,13 @@ def problem_numbers(draw: Draw, section: str) -> tuple[tuple[int, int, int], lis
 
 def word_problem(draw: Draw) -> Exchange:
     section = draw.weighted(
-        (3, "plus"), (3, "minus"), (3, "times"), (2, "plus_minus"), (2, "times_plus"), (2, "times_minus")
+        (3, "plus"),
+        (3, "minus"),
+        (3, "times"),
+        (2, "share"),
+        (2, "plus_minus"),
+        (2, "times_plus"),
+        (2, "times_minus"),
     )
     for _ in range(200):
         (a, b, c), sums = problem_numbers(draw, section)
@@ -281,7 +290,7 @@ def word_problem(draw: Draw) -> Exchange:
         (2 if len(sums) == 1 else 0.7, f"{value}{unit}."),
         (1 if len(sums) == 1 else 0.3, f"{value}"),
     )
-    verb = {"+": "Add", "-": "Take away", "x": "Times"}
+    verb = {"+": "Add", "-": "Take away", "x": "Times", "/": "Divide by"}
     think = f"Start with {a}."
     for left, sign, right in sums:
         think += f" {verb[sign]} {right}: {left} {sign} {right} = {VALUE[sign](left, right)}."

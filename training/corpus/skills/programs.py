@@ -360,7 +360,13 @@ def tool_call(draw: Draw) -> Exchange:
         plain = draw.pick(PLAIN)(draw)
         system = shown_tools(draw, other_tools(draw, "search", draw.number(1, 3)))
         return Exchange(
-            plain.ask, plain.answer, "No tool is needed.", system=system, check=f"plain:{plain.check}", solo=True
+            plain.ask,
+            plain.answer,
+            "No tool is needed.",
+            system=system,
+            check=f"plain:{plain.check}",
+            solo=True,
+            later=True,
         )
     tool, ask, arguments, result, after = tool_use(draw)
     name = tool[0]
@@ -369,9 +375,10 @@ def tool_call(draw: Draw) -> Exchange:
     if draw.chance(0.25):
         text = json.dumps(result, ensure_ascii=False)
         before = (Turn("user", ask), Turn("assistant", said), Turn("tool", text))
-        return Exchange("", after, f"The tool answers {text}.", before=before, system=system, check=after, solo=True)
+        told = f"The tool answers {text}."
+        return Exchange("", after, told, before=before, system=system, check=after, solo=True, later=True)
     think = f"The tool {name} fits. {', '.join(f'{key}: {value}' for key, value in arguments.items())}."
-    return Exchange(ask, said, think, system=system, check=said, solo=True)
+    return Exchange(ask, said, think, system=system, check=said, solo=True, later=True)
 
 
 def completion(draw: Draw) -> Raw:

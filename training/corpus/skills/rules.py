@@ -40,8 +40,13 @@ def restricted(draw: Draw) -> Exchange:
         topic = draw.pick([*others, *ELSEWHERE])
     if kind == "refuse" and not touched and draw.chance(0.3):
         topic = draw.pick(ELSEWHERE)
+    first = ruled(draw, make, kind, topic, touched)
+    return replace(first, system=draw.ask("styles", kind, calm=True, topic=topic), further=asked_on(draw, kind, topic))
+
+
+def ruled(draw: Draw, make: Skill, kind: str, topic: str, touched: bool) -> Exchange:
+    """A question of the skill under the rule, without its system prompt; a rule that is touched has it refused."""
     made = make(draw)
-    system = draw.ask("styles", kind, calm=True, topic=topic)
     if touched:
         answer, check = (
             (f"I am not allowed to talk about {topic}.", "not allowed")
@@ -49,11 +54,22 @@ def restricted(draw: Draw) -> Exchange:
             else (f"I only talk about {topic}.", "only talk about")
         )
         if draw.chance(0.25):
-            answer = f"Sorry, {answer[0] if answer.startswith('I ') else answer[0].lower()}{answer[1:]}"
-        think = f"The rule is about {topic}. The question breaks it."
-        return Exchange(made.ask, answer, think, system=system, check=check, solo=True)
+            answer = f"Sorry, {answer}"
+        return Exchange(made.ask, answer, f"The rule is about {topic}. The question breaks it.", check=check, solo=True)
     think = f"The rule is about {topic}. The question is fine. {made.think}"
-    return replace(made, system=system, think=think, check="!not allowed|only talk about", solo=True)
+    return replace(made, think=think, check="!not allowed|only talk about", solo=True)
+
+
+def asked_on(draw: Draw, kind: str, topic: str) -> tuple[Turn, ...]:
+    """One to four more questions under the same rule, half of them about its topic where it is that of a skill."""
+    about = [make for make, topics in TOPICS if topic in topics]
+    beside = [make for make, topics in TOPICS if topic not in topics]
+    turns: list[Turn] = []
+    for _ in range(draw.weighted((3, 1), (3, 2), (1, 4))):
+        of_topic = bool(about) and draw.chance(0.5)
+        made = ruled(draw, draw.pick(about if of_topic else beside), kind, topic, of_topic == (kind == "refuse"))
+        turns += [Turn("user", made.ask), Turn("assistant", made.answer, made.think)]
+    return tuple(turns)
 
 
 def persona(draw: Draw) -> Exchange:
@@ -62,7 +78,7 @@ def persona(draw: Draw) -> Exchange:
     system = draw.ask("styles", "named", calm=True, n=name)
     answer = draw.weighted((4, f"I am {name}."), (2, f"My name is {name}."))
     think = f"The system prompt says that I am {name}."
-    return Exchange(draw.ask("greetings", "who"), answer, think, name, system=system, check=name, solo=True)
+    return Exchange(draw.ask("greetings", "who"), answer, think, name, system=system, check=name, solo=True, later=True)
 
 
 def follow_up(draw: Draw) -> Exchange:

@@ -7,7 +7,7 @@ import json
 from ..documents import Exchange
 from ..draw import Draw
 from ..world import items, rows
-from .values import Cast, listed
+from .values import Cast, invented, listed
 from .wording import capital_letter, with_article
 
 
@@ -115,7 +115,9 @@ def in_title_case(text: str) -> str:
 
 
 def value_of(draw: Draw, source: str) -> str:
-    """One of the things a message can be about."""
+    """One of the things a message can be about, made up now and then: a title has to copy it."""
+    if draw.chance(0.25):
+        return " ".join(invented(draw) for _ in range(draw.weighted((3, 1), (1, 2))))
     return draw.filling(items(source[1:]) if source.startswith("@") else source.split(";"))
 
 
@@ -130,7 +132,7 @@ def titled(draw: Draw) -> tuple[str, str]:
     said, pattern, source = draw.pick(MESSAGES)
     what = value_of(draw, source)
     bare = what.removeprefix("a ").removeprefix("an ")
-    return draw.say(draw.pick(said), x=what, ax=with_article(bare)), in_title_case(pattern.replace("{x}", bare))
+    return draw.say(draw.pick(said), x=what, ax=with_article(bare)), in_title_case(draw.say(pattern, x=bare, whole=what))
 
 
 def title(draw: Draw) -> Exchange:

@@ -1,4 +1,4 @@
-"""What fills the slots of given texts: people, places, prices, dates; a third of the names are made up.
+"""What fills the slots of given texts: people, places, prices, dates; half of the names are made up.
 
 Slots: `{city}`, `{city2}` for another of the kind, `{City}` with a capital letter, `{a:pet}` with its article;
 `(one;other)` is a choice.
@@ -18,7 +18,7 @@ CHOICE = re.compile(r"\(([^()]*;[^()]*)\)")
 ONSETS = "b c d f g h j k l m n p r s t v w z br cr dr fl gr kl pl sk sl st tr th sh".split()
 VOWELS = "a e i o u a e i o ai ee ou".split()
 ENDS = ["", "", "", "n", "r", "l", "s", "x", "m", "rt", "ck", "nd"]
-MADE_UP = 0.33
+MADE_UP = 0.5
 ALIKE = {
     "sender": "name",
     "receiver": "name",
