@@ -250,7 +250,13 @@ def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
     made = SKILLS[name][1](draw)
     if isinstance(made, Raw):
         return made
-    if skill is None and name in STYLED and not made.solo and not made.before and draw.chance(STYLED_SHARE.get(draw.mix, 0.16)):
+    if (
+        skill is None
+        and name in STYLED
+        and not made.solo
+        and not made.before
+        and draw.chance(STYLED_SHARE.get(draw.mix, 0.16))
+    ):
         return styled(draw, made)[1]
     return made
 

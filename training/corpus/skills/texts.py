@@ -132,7 +132,9 @@ def titled(draw: Draw) -> tuple[str, str]:
     said, pattern, source = draw.pick(MESSAGES)
     what = value_of(draw, source)
     bare = what.removeprefix("a ").removeprefix("an ")
-    return draw.say(draw.pick(said), x=what, ax=with_article(bare)), in_title_case(draw.say(pattern, x=bare, whole=what))
+    return draw.say(draw.pick(said), x=what, ax=with_article(bare)), in_title_case(
+        draw.say(pattern, x=bare, whole=what)
+    )
 
 
 def title(draw: Draw) -> Exchange:
