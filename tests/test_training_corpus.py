@@ -297,9 +297,52 @@ def test_later_questions_about_a_text_are_answered_by_that_text(corpus: ModuleTy
 
 def test_a_style_is_not_left_by_a_later_question(corpus: ModuleType) -> None:
     draw = corpus.Draw(8, rough=0.0)
-    asked_on = [made for made in (corpus.exchange(draw, "context") for _ in range(100)) if made.further and made.short]
-    for made in asked_on:
-        assert corpus.styled(draw, made, "upper")[1].further == ()
+    later = 0
+    for skill in ("context", "capitals", "picks"):
+        for made in (corpus.exchange(draw, skill) for _ in range(100)):
+            if not made.short:
+                continue
+            styled = corpus.styled(draw, made, "upper")[1]
+            assert all(said.text == said.text.upper() for said in (styled.further[1::2]))
+            assert not (styled.further and not styled.system), "a rule behind the question holds for that one alone"
+            later += len(styled.further) // 2
+    assert later > 50
+
+
+def test_a_rule_holds_for_later_questions_too(corpus: ModuleType) -> None:
+    draw = corpus.Draw(8, rough=0.0)
+    kept = refused = 0
+    for made in (corpus.exchange(draw, "rules") for _ in range(200)):
+        for said in made.further[1::2]:
+            broken = "The question breaks it" in said.think
+            assert broken == bool(re.search("I am not allowed to talk about|I only talk about", said.text)), said
+            refused, kept = refused + broken, kept + (not broken)
+    assert min(kept, refused) > 50
+
+
+def test_other_turns_come_before_a_tool_and_a_given_name_and_never_contradict_them(corpus: ModuleType) -> None:
+    compose = importlib.import_module("corpus.compose")
+    draw = corpus.Draw(8, rough=0.0, mix="weak")
+    later = 0
+    for _ in range(3000):
+        made = compose.document(draw)
+        if not isinstance(made, corpus.Chat) or len(made.turns) < 5 or made.turns[0].role != "system":
+            continue
+        earlier = [turn.text for turn in made.turns[1:-1] if turn.role == "assistant"]
+        if "<tool_call>" in made.turns[-1].text and "<tool_call>" not in "".join(earlier):
+            assert "Pebble" not in "".join(earlier)
+            later += 1
+    assert later > 10
+
+
+def test_what_is_shared_out_is_shared_without_rest(corpus: ModuleType) -> None:
+    draw = corpus.Draw(8, rough=0.0)
+    shared = 0
+    for made in (corpus.exchange(draw, "word_problems") for _ in range(300)):
+        for whole, parts, each in re.findall(r"(\d+) / (\d+) = (\d+)", made.think):
+            assert int(whole) == int(parts) * int(each)
+            shared += 1
+    assert shared > 15
 
 
 def test_every_function_of_the_corpus_passes_its_three_cases_and_a_part_is_kept_for_the_evaluation(
