@@ -111,6 +111,15 @@ def test_naming_all_of_a_row_is_no_answer_to_who_is_first(training):
     assert not training.judging.right("logic", made, "From the most to the least there are Bob, Ada and Cleo.")
 
 
+def test_a_style_asks_for_its_form_and_any_of_the_answers_that_would_do(training):
+    coin = training.corpus.Exchange("Flip a coin.", "Heads.", short="Heads", check="Heads|Tails|heads|tails")
+    for said, good in (("Tails.", True), ("Heads", True), ("Edge.", False), ("The coin shows heads.", False)):
+        assert training.judging.in_style("one_word", coin, said) is good, said
+    sum_of = training.corpus.Exchange("2 + 2", "2 + 2 = 4.", short="4", check="4")
+    for said, good in (("4", True), ("It is 4.", True), ("5", False), ("Two and two make 4 here.", False)):
+        assert training.judging.in_style("brief", sum_of, said) is good, said
+
+
 def test_a_loop_is_the_same_four_tokens_six_times(training):
     loops = training.judging.loops
     assert loops([1, 2, 3, 4] * 6)

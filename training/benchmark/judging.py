@@ -117,14 +117,15 @@ def right(skill: str, made: Exchange, answer: str) -> bool:
 
 
 def in_style(style: str, made: Exchange, answer: str) -> bool:
-    """Whether an answer keeps to the system prompt; what it says is judged by the same words as without one."""
+    """Whether an answer keeps to the system prompt; where any of several things would do, any of them does here too."""
     words = answer.strip().strip(".")
+    told = any(has(words, part) for part in (made.short, *made.check.split("|")))
     return {
         "pirate": lambda: re.search(r"Arr|Ahoy|Yo ho|Aye", answer) is not None,
         "upper": lambda: bool(words) and answer == answer.upper(),
         "polite": lambda: re.search(r"Certainly|pleasure|Of course|hope this helps", answer) is not None,
-        "one_word": lambda: " " not in words and has(words, made.short),
-        "brief": lambda: len(words.split()) <= 4 and has(words, made.short),
+        "one_word": lambda: " " not in words and told,
+        "brief": lambda: len(words.split()) <= 4 and told,
         "french": lambda: answer.strip() == made.french,
         "json": lambda: answer.startswith('{"answer": ') and answer.endswith("}"),
     }[style]()
