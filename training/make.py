@@ -28,7 +28,6 @@ class Run:
     decay_from: the step from which the learning rate falls to nothing; `steps` keeps it as it is.
     train_from: the lowest layer that is trained; what lies below, and the embedding, stays that of the model it begins
     with, bit for bit, so that git stores the difference alone.
-    instead: a model in the repository to begin with where `start` is not to be trained anew.
     """
 
     mix: str
@@ -37,7 +36,6 @@ class Run:
     steps: int
     decay_from: int
     start: str = ""
-    instead: str = ""
     train_from: int = 0
     shape: str = "small"
     muon_lr: float = 0.02
@@ -45,8 +43,6 @@ class Run:
 
 
 LOWER = {"muon_lr": 0.012, "adam_lr": 0.0024}
-UPPER = {"train_from": 3, "muon_lr": 0.01, "adam_lr": 0.002}
-SPECIALIST = LOWER | {"start": "chat-2", "instead": "lab-chat", "train_from": 3}
 RUNS = {
     "base-1": Run("base", documents=340_000, seed=1, steps=2000, decay_from=2000),
     "base-2": Run("base", documents=340_000, seed=2, steps=2000, decay_from=2000, start="base-1", **LOWER),
@@ -56,11 +52,11 @@ RUNS = {
     "base-6": Run("slow", documents=300_000, seed=6, steps=3750, decay_from=3750, start="base-5", **LOWER),
     "chat-1": Run("chat", documents=220_000, seed=11, steps=6500, decay_from=0, start="base-6", **LOWER),
     "base-7": Run("chat", documents=220_000, seed=21, steps=3250, decay_from=3250, start="chat-1", **LOWER),
-    "chat-2": Run("chat", documents=400_000, seed=31, steps=11000, decay_from=0, start="base-7", **LOWER),
-    "chat-3": Run("weak", documents=200_000, seed=41, steps=3500, decay_from=3500, start="chat-2", **UPPER),
-    "lab-chat": Run("weak", documents=200_000, seed=42, steps=4500, decay_from=0, start="chat-3", **UPPER),
-    "lab-coder": Run("coder", 120_000, seed=12, steps=1000, decay_from=0, **SPECIALIST),
-    "lab-reasoner": Run("reasoner", 180_000, seed=13, steps=1000, decay_from=0, **SPECIALIST),
+    "lab-chat": Run("chat", documents=400_000, seed=31, steps=11000, decay_from=0, start="base-7", **LOWER),
+    "lab-coder": Run("coder", 120_000, seed=12, steps=1000, decay_from=0, start="lab-chat", train_from=3, **LOWER),
+    "lab-reasoner": Run(
+        "reasoner", 180_000, seed=13, steps=1000, decay_from=0, start="lab-chat", train_from=3, **LOWER
+    ),
     "lab-mini": Run("chat", documents=240_000, seed=11, steps=4000, decay_from=1500, shape="mini"),
 }
 MODELS = [name for name in RUNS if name.startswith("lab-")]
@@ -80,14 +76,14 @@ def make(name: str, build: Path, more: list[str], afresh: bool = False) -> None:
     if done.exists():
         return
     start: tuple[object, ...] = ()
-    shipped = SHIPPED.get(run.instead or run.start)
-    if shipped and not afresh:
-        start = ("--start", shipped)
+    if run.start in SHIPPED and not afresh:
+        start = ("--start", SHIPPED[run.start])
         build.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(TOKENIZER, build / "tokenizer.json")  # its weights know these tokens and no others
     elif run.start:
         make(run.start, build, more, afresh)
-        start = ("--start", build / "runs" / run.start / "checkpoint.pt")
+        made = build / run.start / "model.safetensors"
+        start = ("--start", made if run.start in MODELS else build / "runs" / run.start / "checkpoint.pt")
     tokenizer, data = build / "tokenizer.json", f"{name}.npz"
     if not tokenizer.exists():
         call("build.py", "--out", build, "--learn-tokenizer", "--documents", 0)

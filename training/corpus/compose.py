@@ -124,41 +124,19 @@ LATE: dict[str, float] = SLOW | {
     "http": 4.5,
 }
 """Still more of what was learnt last."""
-WEAK: dict[str, float] = LATE | {
-    "rules": 26,
-    "persona": 7,
-    "titles": 28,
-    "context": 32,
-    "extraction": 32,
-    "tools": 30,
-    "echo": 26,
-    "logic": 26,
-    "patterns": 22,
-    "sentiment": 14,
-    "recall": 20,
-    "comparison": 12,
-    "translation": 12,
-    "follow_ups": 10,
-    "greetings": 5,
-    "lists": 4,
-}
-"""What the released lab-chat was still weak at."""
 MIXES: dict[str, dict[str, float]] = {
     "base": {},
     "drilled": {},
     "slow": SLOW,
     "chat": LATE,
-    "weak": WEAK,
     "coder": {"code": 150, "tools": 16, "patterns": 14},
     "reasoner": {"arithmetic": 60, "word_problems": 40, "logic": 20, "comparison": 10},
 }
 """For each stage of training, the skills whose weight is another than in SKILLS."""
-THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "weak": 0.1, "coder": 0.0, "reasoner": 1.0}
+THINKING = {"base": 0.15, "drilled": 0.15, "slow": 0.15, "chat": 0.1, "coder": 0.0, "reasoner": 1.0}
 """For each stage, the share of answers that begin with their working, where they have one."""
-DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1, "weak": 0.06}
+DRILLS = {"drilled": 0.15, "slow": 0.2, "chat": 0.1}
 """The share of documents that are drills; `build.py` adds half as many of any tokens at all."""
-STYLED_SHARE = {"weak": 0.35}
-"""The share of answers in a style, of those that may be; 0.16 where nothing is said."""
 
 
 def pirate(draw: Draw, answer: str) -> str:
@@ -250,13 +228,7 @@ def exchange(draw: Draw, skill: str | None = None) -> Exchange | Raw:
     made = SKILLS[name][1](draw)
     if isinstance(made, Raw):
         return made
-    if (
-        skill is None
-        and name in STYLED
-        and not made.solo
-        and not made.before
-        and draw.chance(STYLED_SHARE.get(draw.mix, 0.16))
-    ):
+    if skill is None and name in STYLED and not made.solo and not made.before and draw.chance(0.16):
         return styled(draw, made)[1]
     return made
 
