@@ -128,6 +128,24 @@ def test_every_skill_has_phrasings_and_the_first_ones_have_sixty(corpus: ModuleT
     )
 
 
+def test_every_section_of_the_phrasings_is_asked_by_some_skill(
+    corpus: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing, phrasings = (importlib.import_module(f"corpus.{name}") for name in ("draw", "phrasings"))
+    asked: set[tuple[str, str]] = set()
+    choose = drawing.choose
+
+    def noted(skill: str, section: str, held: bool) -> tuple[str, ...]:
+        asked.add((skill, section))
+        return choose(skill, section, held)
+
+    monkeypatch.setattr(drawing, "choose", noted)
+    draw = corpus.Draw(1, mix="chat")
+    for _ in range(12_000):
+        corpus.exchange(draw)
+    assert {(skill, section) for skill in phrasings.skills() for section in phrasings.phrasings(skill)} == asked
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_every_skill_makes_an_answer_a_working_and_a_check(corpus: ModuleType, held: bool) -> None:
     for skill in corpus.SKILLS:
