@@ -614,7 +614,7 @@ def exercise_server() -> LocalServer:
     """Local providers for the cases of exercises, at the lab's moment and a quick pace."""
     from labkit.sim import LocalServer
 
-    return LocalServer(facts_module.load(), pace="quick").start()
+    return LocalServer(facts_module.load(), pace="quick").tell_again().start()
 
 
 def _names(value: str | Iterable[str]) -> list[str]:

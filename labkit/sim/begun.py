@@ -24,7 +24,8 @@ async def begun(
     Whatever is raised inside the block stops the model.
     """
     world = call.world
-    job = world.workers.submit(speak(lambda: world.load(model.spoken_by), ask))
+    speech = speak(lambda: world.load(model.spoken_by), ask)
+    job = world.workers.submit(world.said.told(model.spoken_by, ask, speech) if world.said else speech)
     try:
         steps = aiter(job)
         try:

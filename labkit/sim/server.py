@@ -24,6 +24,7 @@ from labkit.sim.faults import Faults
 from labkit.sim.pace import PaceName
 from labkit.sim.records import ServerLog
 from labkit.sim.rough import Rough, reset
+from labkit.sim.said import Said
 from labkit.sim.world import load_model
 
 if TYPE_CHECKING:
@@ -103,6 +104,14 @@ class LocalServer:
             self._thread.join(START_S)
         self._rough.close()
         self.running = False
+
+    def tell_again(self) -> LocalServer:
+        """From now on, tell an answer again that was made before for the same request and chance, instead of making it.
+
+        What is answered stays the same; only the time is not the model's.
+        """
+        self._world.said = Said()
+        return self
 
     def __enter__(self) -> LocalServer:
         return self.start()

@@ -18,6 +18,7 @@ from labkit.sim.limits import Accounts
 from labkit.sim.pace import PaceName
 from labkit.sim.records import ServerLog
 from labkit.sim.refusal import need_all_cases
+from labkit.sim.said import Said
 from labkit.sim.workers import Workers
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class World:
         self.log = ServerLog()
         self.workers = Workers()
         self.load = load
+        self.said: Said | None = None  # answers to tell again; None computes each anew
         self.memory: dict[str, Any] = {}  # what a dialect keeps between requests, by its name
         self._asked: Counter[bytes] = Counter()
         self._lock = threading.Lock()
