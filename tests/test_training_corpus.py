@@ -347,6 +347,7 @@ def test_other_turns_come_before_a_tool_and_a_given_name_and_never_contradict_th
         if not isinstance(made, corpus.Chat) or len(made.turns) < 5 or made.turns[0].role != "system":
             continue
         earlier = [turn.text for turn in made.turns[1:-1] if turn.role == "assistant"]
+        assert not ("The system prompt says that I am" in made.turns[-1].think and "Pebble" in "".join(earlier))
         if "<tool_call>" in made.turns[-1].text and "<tool_call>" not in "".join(earlier):
             assert "Pebble" not in "".join(earlier)
             later += 1

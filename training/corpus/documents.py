@@ -24,8 +24,9 @@ class Exchange:
 
     short: the answer in a word or two, where there is one.  french: the answer in French, where there is one.
     before: turns that come first.  system: a system prompt that belongs to it.  check: what a right answer contains.
-    solo: whether nothing may be put around it.  further: turns that may come after it, a text that costs many tokens
-    to read being asked about once more.  later: whether other turns may come between its system prompt and it.
+    solo: whether it is asked as it is, in no style of `compose`.  later: whether other turns may come between its
+    system prompt and it.  further: turns that may come after it: more about a text that costs many tokens to read, or
+    more questions under the same rule.
     """
 
     ask: str
